@@ -1,0 +1,295 @@
+//! What each command does.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use clap::ArgMatches;
+use diptych_engine::ask::Limits;
+use diptych_engine::import::{self, Imported, Options};
+use diptych_engine::{Answer, Modifiers, OPERATORS, Question, Spec, Workbench, init};
+use diptych_simulate::{bakery, load};
+
+use crate::progress::{ImportBar, rows_bar};
+use crate::{demo, params, render};
+
+/// Runs the command that was given.
+pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
+    let (name, matches) = matches.subcommand().expect("a command is required");
+    let bench = || Workbench::open(dir(matches));
+    match name {
+        "demo" => demo::run(matches),
+        "init" => init_workspace(matches),
+        "import" => import_files(&bench()?, matches),
+        "quarantine" => quarantine(&bench()?, matches),
+        "rebuild" => rebuild(&bench()?),
+        "list" => list(matches),
+        "ask" => ask(&bench()?, matches),
+        "who" => who(&bench()?, matches),
+        "sql" => sql(&bench()?, matches),
+        "schema" => schema(matches),
+        "simulate" => simulate(matches),
+        other => unreachable!("the command {other} is not known to clap"),
+    }
+}
+
+fn dir(matches: &ArgMatches) -> &Path {
+    matches.get_one::<PathBuf>("dir").expect("a folder is required")
+}
+
+/// Writes a result; a reader that goes away is no error.
+pub fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    if !text.ends_with('\n') {
+        out.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
+fn format(matches: &ArgMatches) -> &str {
+    matches.get_one::<String>("format").expect("it has a default")
+}
+
+fn number(matches: &ArgMatches, name: &str) -> u64 {
+    *matches.get_one::<u64>(name).expect("it has a default")
+}
+
+/// Returns the time of this command; the only place that looks at the clock.
+pub fn now_us() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64)
+}
+
+fn init_workspace(matches: &ArgMatches) -> anyhow::Result<()> {
+    let files: Vec<PathBuf> = matches.get_many("from").map(|files| files.cloned().collect()).unwrap_or_default();
+    let made = init::init(dir(matches), &files, number(matches, "shards") as u32)?;
+    print(&made.report)
+}
+
+fn import_files(bench: &Workbench, matches: &ArgMatches) -> anyhow::Result<()> {
+    let mut files: Vec<PathBuf> = matches.get_many("files").map(|files| files.cloned().collect()).unwrap_or_default();
+    if files.is_empty() {
+        files = import::files_of_spec(bench)?;
+        anyhow::ensure!(!files.is_empty(), "no files: name some, or write them under `files:` of a source in diptych.yaml");
+    }
+    let options = Options { source: matches.get_one::<String>("source").cloned(), now_us: now_us() };
+    let mut bar = ImportBar::new();
+    let imported = import::import(bench, &files, &options, &mut |progress| bar.show(progress));
+    bar.clear();
+    report_import(&imported?, format(matches))
+}
+
+/// Writes what became of files.
+pub fn report_import(imported: &[Imported], format: &str) -> anyhow::Result<()> {
+    if format == "json" {
+        return print(&serde_json::to_string_pretty(imported)?);
+    }
+    let mut text = String::new();
+    for file in imported {
+        if file.known_file {
+            text.push_str(&format!("{}: imported before, nothing to do\n", file.file));
+            continue;
+        }
+        let count = render::thousands;
+        text.push_str(&format!(
+            "{} as {}: {} rows, {} events accepted, {} duplicates, {} rejected, {} skipped\n",
+            file.file,
+            file.source,
+            count(file.rows),
+            count(file.accepted),
+            count(file.duplicates),
+            count(file.rejected),
+            count(file.skipped)
+        ));
+        if file.resumed_after_rows > 0 {
+            text.push_str(&format!("  went on after {} rows of an import that was interrupted\n", count(file.resumed_after_rows)));
+        }
+        for (reason, n) in &file.reasons {
+            text.push_str(&format!("  rejected {}: {reason}\n", count(*n)));
+        }
+        for note in &file.notes {
+            text.push_str(&format!("  note: {note}\n"));
+        }
+    }
+    if imported.iter().any(|file| file.rejected > 0) {
+        text.push_str("`diptych quarantine DIR list` shows the rejected rows; `export` writes them for correction\n");
+    }
+    print(&text)
+}
+
+fn quarantine(bench: &Workbench, matches: &ArgMatches) -> anyhow::Result<()> {
+    let (name, matches) = matches.subcommand().expect("a command is required");
+    match name {
+        "list" => {
+            let rows = bench.quarantine(matches.get_one::<String>("source").map(String::as_str))?;
+            match format(matches) {
+                "json" => print(&serde_json::to_string_pretty(&rows)?),
+                "csv" => {
+                    let mut text = String::from("rejection,source,file,line,reason,original\r\n");
+                    for row in &rows {
+                        let fields = [&row.rejection, &row.source, &row.file, &row.line.to_string(), &row.reason, &row.original];
+                        let fields: Vec<String> = fields.iter().map(|field| diptych_engine::answer::quoted(field)).collect();
+                        text.push_str(&format!("{}\r\n", fields.join(",")));
+                    }
+                    print(&text)
+                }
+                _ => {
+                    let limit = number(matches, "limit") as usize;
+                    let mut text = format!("{} rejected rows\n", render::thousands(rows.len() as u64));
+                    for row in rows.iter().take(limit) {
+                        let original: String = row.original.chars().take(200).collect();
+                        text.push_str(&format!("{}:{} ({}) {}\n    {original}\n", row.file, row.line, row.source, row.reason));
+                    }
+                    if rows.len() > limit {
+                        text.push_str(&format!("{} more; --limit shows them\n", rows.len() - limit));
+                    }
+                    print(&text)
+                }
+            }
+        }
+        "export" => {
+            let source = matches.get_one::<String>("source").expect("it is required");
+            let to = matches.get_one::<PathBuf>("output").expect("it is required");
+            let n_rows = bench.export_quarantine(source, to)?;
+            print(&format!(
+                "{n_rows} rows in {}; correct them, keep the first column, and run `diptych import DIR {} --source {source}`",
+                to.display(),
+                to.display()
+            ))
+        }
+        _ => {
+            let mut bar = ImportBar::new();
+            let imported = bench.retry_quarantine(&Options { source: None, now_us: now_us() }, &mut |progress| bar.show(progress));
+            bar.clear();
+            report_import(&imported?, "text")
+        }
+    }
+}
+
+fn rebuild(bench: &Workbench) -> anyhow::Result<()> {
+    let bar = rows_bar("timelines");
+    let n_rows = bench.rebuild(&mut |rows, rows_total| {
+        bar.set_length(rows_total);
+        bar.set_position(rows);
+    });
+    bar.finish_and_clear();
+    print(&format!("timelines of {} events made anew", render::thousands(n_rows?)))
+}
+
+fn list(matches: &ArgMatches) -> anyhow::Result<()> {
+    let cards: Vec<_> = OPERATORS.iter().map(|operator| operator.about()).collect();
+    if format(matches) == "json" {
+        return print(&serde_json::to_string_pretty(&cards)?);
+    }
+    let text: Vec<String> = cards.iter().map(|about| format!("{:<12} {}\n", about.id, about.question)).collect();
+    print(&format!("{}\n`diptych ask DIR OPERATOR --help` lists an operator's parameters\n", text.concat()))
+}
+
+/// Reads a question from the options of `ask` and `who`.
+fn question(matches: &ArgMatches) -> anyhow::Result<(Question, &ArgMatches)> {
+    let (id, matches) = matches.subcommand().expect("an operator is required");
+    let operator = diptych_engine::ask::operator(id)?;
+    let text = |name: &str| matches.get_one::<String>(name).cloned();
+    let default = Limits::default();
+    let question = Question {
+        operator: id.to_owned(),
+        params: params::read(matches, &operator.schema())?,
+        modifiers: Modifiers { filter: text("where"), actors: text("actors"), by: text("by"), versus: text("versus"), from: text("from"), to: text("to") },
+        limits: Limits {
+            n_threads: matches.get_one::<u64>("threads").map_or(default.n_threads, |n| *n as usize),
+            memory_bytes: (number(matches, "memory") as usize) << 20,
+            n_groups: number(matches, "groups") as usize,
+        },
+    };
+    Ok((question, matches))
+}
+
+fn ask(bench: &Workbench, matches: &ArgMatches) -> anyhow::Result<()> {
+    let (question, matches) = question(matches)?;
+    print_answer(&bench.ask(&question)?, format(matches))
+}
+
+fn print_answer(answer: &Answer, format: &str) -> anyhow::Result<()> {
+    match format {
+        "json" => print(&answer.to_json()),
+        "csv" => print(&answer.to_csv()),
+        _ => print(&render::answer(answer)),
+    }
+}
+
+fn who(bench: &Workbench, matches: &ArgMatches) -> anyhow::Result<()> {
+    let (question, matches) = question(matches)?;
+    let cell = matches.get_one::<String>("cell").expect("it is required");
+    let people = bench.who(&question, cell, matches.get_one::<String>("group").map(String::as_str))?;
+    match format(matches) {
+        "json" => print(&serde_json::to_string_pretty(&people)?),
+        "csv" => {
+            let mut text = String::from("actor,time,name\r\n");
+            for unit in &people.units {
+                for (time_us, name) in &unit.rows {
+                    let time = diptych_event::time::format_instant(*time_us);
+                    let quoted = diptych_engine::answer::quoted;
+                    text.push_str(&format!("{},{time},{}\r\n", quoted(&unit.actor), quoted(name)));
+                }
+            }
+            print(&text)
+        }
+        _ => print(&render::people(&people, number(matches, "limit") as usize)),
+    }
+}
+
+fn sql(bench: &Workbench, matches: &ArgMatches) -> anyhow::Result<()> {
+    let rows = bench.sql(matches.get_one::<String>("query").expect("it is required"))?;
+    let mut out = Vec::new();
+    match format(matches) {
+        "json" => {
+            let mut writer = arrow::json::ArrayWriter::new(&mut out);
+            writer.write_batches(&rows.batches.iter().collect::<Vec<_>>())?;
+            writer.finish()?;
+        }
+        "csv" => {
+            let mut writer = arrow::csv::WriterBuilder::new().with_header(true).build(&mut out);
+            let empty = arrow::array::RecordBatch::new_empty(rows.schema.clone());
+            for batch in if rows.batches.is_empty() { std::slice::from_ref(&empty) } else { &rows.batches } {
+                writer.write(batch)?;
+            }
+        }
+        _ => {
+            let table = arrow::util::pretty::pretty_format_batches_with_schema(rows.schema.clone(), &rows.batches);
+            out.extend(table?.to_string().into_bytes());
+        }
+    }
+    print(&String::from_utf8(out).context("the result is not text")?)
+}
+
+fn schema(matches: &ArgMatches) -> anyhow::Result<()> {
+    let schema = match matches.get_one::<String>("what").map(String::as_str) {
+        Some("answer") => Answer::json_schema(),
+        _ => Spec::json_schema(),
+    };
+    print(&serde_json::to_string_pretty(&schema)?)
+}
+
+fn simulate(matches: &ArgMatches) -> anyhow::Result<()> {
+    let dir = matches.get_one::<PathBuf>("output").expect("it is required");
+    std::fs::create_dir_all(dir).with_context(|| format!("{}: cannot be made", dir.display()))?;
+    let seed = number(matches, "seed");
+    if matches.get_one::<String>("what").map(String::as_str) == Some("load") {
+        let events = number(matches, "events");
+        let users = match number(matches, "users") {
+            0 => (events / 50).max(1),
+            users => users,
+        };
+        let options = load::LoadOptions { events, users, names: number(matches, "names") as u32, properties: 6, seed, rows_per_file: 5_000_000 };
+        let bar = rows_bar("events");
+        bar.set_length(events);
+        let truth = load::write_load(&options, dir, &mut |rows| bar.set_position(rows));
+        bar.finish_and_clear();
+        let truth = truth.with_context(|| format!("{}: the load cannot be written", dir.display()))?;
+        return print(&serde_json::to_string_pretty(&truth)?);
+    }
+    let options = bakery::BakeryOptions { customers: number(matches, "customers") as u32, seed };
+    bakery::write_bakery(&options, dir).with_context(|| format!("{}: the files cannot be written", dir.display()))?;
+    print(&format!("web.csv, counter.csv, contacts.jsonl and truth.json in {} (simulated)", dir.display()))
+}

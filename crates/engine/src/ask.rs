@@ -1,0 +1,416 @@
+//! Asking: one operator, its parameters and the modifiers, over all shards and cores.
+
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use diptych_event::Shard;
+use diptych_event::time::{format_instant, parse_question_time};
+use diptych_journey::answer::add_shard;
+use diptych_journey::seam::{ALL_TIME, AnyPlan, AnyTotals, Evidence, Unit, Witness};
+use diptych_journey::stats::newcombe;
+use diptych_journey::{AnyOperator, AskError, Catalog, Cell, Context, View, ops};
+use diptych_event::suggest;
+use diptych_store::log::Log;
+use diptych_store::timelines::Timelines;
+use diptych_store::undeclared::Undeclared;
+
+use crate::EngineError;
+use crate::answer::{Answer, AskedModifiers, Base, Difference, Group, Window};
+use crate::expressions::{Compiled, Compiler};
+use crate::modifiers::{RowColumns, RowExpression, actor_batch, actor_schema};
+use crate::workspace::Workbench;
+
+/// A question: an operator with parameters and modifiers.
+#[derive(Debug, Clone, Default)]
+pub struct Question {
+    /// Id of the operator.
+    pub operator: String,
+    /// Its parameters, an object.
+    pub params: serde_json::Value,
+    /// The modifiers.
+    pub modifiers: Modifiers,
+    /// How to work.
+    pub limits: Limits,
+}
+
+/// What every operator understands.
+#[derive(Debug, Clone, Default)]
+pub struct Modifiers {
+    /// SQL condition on a unit's anchor row.
+    pub filter: Option<String>,
+    /// SQL condition on actors.
+    pub actors: Option<String>,
+    /// SQL expression on a unit's anchor row whose values split the answer.
+    pub by: Option<String>,
+    /// SQL condition on a unit's anchor row: those that meet it are compared with the others.
+    pub versus: Option<String>,
+    /// First day or instant of anchors.
+    pub from: Option<String>,
+    /// Day or instant before which anchors lie.
+    pub to: Option<String>,
+}
+
+/// How to work.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Threads; never changes an answer.
+    pub n_threads: usize,
+    /// Bytes that an answer's counts may take.
+    pub memory_bytes: usize,
+    /// Groups that an answer shows.
+    pub n_groups: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { n_threads: std::thread::available_parallelism().map_or(1, usize::from), memory_bytes: 2 << 30, n_groups: 50 }
+    }
+}
+
+/// The people behind a cell.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct People {
+    /// The cell.
+    pub cell: Cell,
+    /// Its units, in order of actor and time.
+    pub units: Vec<Witness>,
+}
+
+/// A question that was checked.
+struct Asking<'a> {
+    operator: &'static dyn AnyOperator,
+    plan: AnyPlan,
+    params: serde_json::Value,
+    timelines: &'a Timelines,
+    columns: RowColumns,
+    masks: Vec<RowExpression>,
+    filter: Option<RowExpression>,
+    actors: Option<Compiled>,
+    split: Option<RowExpression>,
+    period_us: Range<i64>,
+    limits: Limits,
+    notes: Vec<String>,
+}
+
+/// Finds an operator.
+pub fn operator(id: &str) -> Result<&'static dyn AnyOperator, EngineError> {
+    ops::find(id).ok_or_else(|| {
+        let ids: Vec<&str> = diptych_journey::OPERATORS.iter().map(|operator| operator.about().id).collect();
+        let near = suggest::did_you_mean(id, ids.iter().copied());
+        EngineError::Wrong(format!("there is no operator \"{id}\"{near}; operators: {}", ids.join(", ")))
+    })
+}
+
+impl Workbench {
+    /// Answers a question.
+    pub fn ask(&self, question: &Question) -> Result<Answer, EngineError> {
+        let (timelines, remark) = self.timelines()?;
+        let catalog = self.catalog(&timelines);
+        let mut asking = self.check(question, &timelines, &catalog)?;
+        asking.notes.extend(remark);
+        let n_actors = AtomicUsize::new(0);
+        let total = asking.run(&n_actors)?;
+        let (cells, groups) = asking.operator.finish(&asking.plan, total);
+        let mut groups: Vec<Group> = groups.into_iter().map(|(group, cells)| Group { group, cells }).collect();
+        let versus = question.modifiers.versus.as_deref();
+        if let Some(versus) = versus {
+            name_versus(&mut groups, versus);
+        }
+        let mut notes = asking.notes;
+        limit_groups(&mut groups, question.limits.n_groups, &mut notes);
+        let about = asking.operator.about();
+        let zone = self.spec().time_zone();
+        let bound = |instant: i64| (instant != i64::MIN && instant != i64::MAX).then(|| format_instant(instant));
+        Ok(Answer {
+            operator: about.id,
+            title: about.title,
+            question: about.question,
+            counting: about.counting,
+            parameters: asking.params,
+            modifiers: AskedModifiers {
+                filter: question.modifiers.filter.clone(),
+                actors: question.modifiers.actors.clone(),
+                by: question.modifiers.by.clone(),
+                versus: question.modifiers.versus.clone(),
+            },
+            window: Window {
+                from: bound(asking.period_us.start),
+                to: bound(asking.period_us.end),
+                zone: zone.name().into(),
+                observed_from: format_instant(catalog.first_us),
+                observed_until: format_instant(catalog.observed_until_us),
+            },
+            base: Base { events: timelines.n_rows, actors: n_actors.into_inner() as u64 },
+            differences: if versus.is_some() { differences(&groups) } else { Vec::new() },
+            cells,
+            groups,
+            notes,
+        })
+    }
+
+    /// Lists the people behind a cell of an answer; `group` names a group of `--by`.
+    pub fn who(&self, question: &Question, cell: &str, group: Option<&str>) -> Result<People, EngineError> {
+        let mut question = question.clone();
+        if let Some(group) = group {
+            // A group is the same question with a condition: the law that tests hold over every operator.
+            let modifiers = &mut question.modifiers;
+            let by = modifiers.by.take().ok_or_else(|| EngineError::Wrong("--group has a meaning only with --by".into()))?;
+            let value = group.replace('\'', "''");
+            let condition = if group == "(none)" { format!("({by}) is null") } else { format!("cast(({by}) as varchar) = '{value}'") };
+            modifiers.filter = Some(match modifiers.filter.take() {
+                Some(filter) => format!("({filter}) and {condition}"),
+                None => condition,
+            });
+        }
+        let answer = self.ask(&question)?;
+        let asked = answer.cells.iter().find(|known| known.id == cell).ok_or_else(|| {
+            let ids: Vec<&str> = answer.cells.iter().map(|cell| cell.id.as_str()).collect();
+            let shown = ids.iter().take(40).copied().collect::<Vec<_>>().join(", ");
+            let more = if ids.len() > 40 { format!(", … ({} in all)", ids.len()) } else { String::new() };
+            AskError::Cell { cell: cell.into(), near: suggest::did_you_mean(cell, ids.iter().copied()), known: format!("{shown}{more}") }
+        })?;
+        let (timelines, _) = self.timelines()?;
+        let catalog = self.catalog(&timelines);
+        let mut asking = self.check(&question, &timelines, &catalog)?;
+        asking.split = None;
+        let mut units = asking.witnesses(cell)?;
+        units.sort();
+        Ok(People { cell: asked.clone(), units })
+    }
+
+    /// Checks a question: all that can go wrong with its words goes wrong here.
+    fn check<'a>(&self, question: &Question, timelines: &'a Timelines, catalog: &Catalog) -> Result<Asking<'a>, EngineError> {
+        let operator = operator(&question.operator)?;
+        let mut context = Context::new(catalog);
+        let params = if question.params.is_null() { serde_json::json!({}) } else { question.params.clone() };
+        let (plan, params) = operator.plan(params, &mut context)?;
+        let compiler = Compiler::new();
+        let mut columns = RowColumns::new(timelines);
+        let of_rows = [&question.modifiers.filter, &question.modifiers.by, &question.modifiers.versus];
+        for sql in context.masks.iter().chain(of_rows.into_iter().flatten()) {
+            self.read_undeclared(sql, &compiler, &mut columns, timelines, &mut context.notes)?;
+        }
+        let compile = |place: &str, sql: &str| -> Result<RowExpression, EngineError> {
+            columns.compile(&compiler, place, sql).map_err(|error| self.explain_column(error, timelines))
+        };
+        let condition = |place: &str, sql: &str| -> Result<RowExpression, EngineError> {
+            let expression = compile(place, sql)?;
+            expression.check_condition(&columns)?;
+            Ok(expression)
+        };
+        let modifiers = &question.modifiers;
+        if modifiers.by.is_some() && modifiers.versus.is_some() {
+            return Err(EngineError::Wrong("--by and --versus both split the answer; use one of them".into()));
+        }
+        let masks: Result<Vec<RowExpression>, EngineError> = context.masks.iter().map(|sql| condition("a condition of a step", sql)).collect();
+        let actors = modifiers.actors.as_ref().map(|sql| compiler.compile("--actors", sql, &actor_schema())).transpose()?;
+        let split = match (&modifiers.by, &modifiers.versus) {
+            (Some(by), _) => Some(compile("--by", by)?),
+            (None, Some(versus)) => {
+                condition("--versus", versus)?;
+                Some(compile("--versus", &format!("coalesce({versus}, false)"))?)
+            }
+            (None, None) => None,
+        };
+        let zone = self.spec().time_zone();
+        let instant = |place: &str, text: &Option<String>| -> Result<Option<i64>, EngineError> {
+            text.as_ref().map(|text| parse_question_time(text, zone).map_err(|what| EngineError::Wrong(format!("{place}: {what}")))).transpose()
+        };
+        let from = instant("--from", &modifiers.from)?.unwrap_or(ALL_TIME.start);
+        let to = instant("--to", &modifiers.to)?.unwrap_or(ALL_TIME.end);
+        if from >= to {
+            return Err(EngineError::Wrong("--from must be before --to".into()));
+        }
+        Ok(Asking {
+            operator,
+            plan,
+            params,
+            timelines,
+            masks: masks?,
+            filter: modifiers.filter.as_ref().map(|sql| condition("--where", sql)).transpose()?,
+            actors,
+            split,
+            period_us: from..to,
+            limits: question.limits.clone(),
+            notes: context.notes,
+            columns,
+        })
+    }
+
+    /// Reads the properties that an expression names and the spec does not declare, and says so.
+    fn read_undeclared(
+        &self,
+        sql: &str,
+        compiler: &Compiler,
+        columns: &mut RowColumns,
+        timelines: &Timelines,
+        notes: &mut Vec<String>,
+    ) -> Result<(), EngineError> {
+        while let Some(name) = compiler.unknown_column(sql, columns.schema()) {
+            let held = timelines.columns.iter().any(|column| column.name == name);
+            let log = Log::open(&self.store()?)?;
+            let Some(property) = Undeclared::read(&log, &name)?.filter(|_| !held) else { return Ok(()) };
+            columns.add_undeclared(&name, property);
+            notes.push(format!("{name} is not declared under `properties:` of the spec; it was read from the log row by row, which is slow"));
+        }
+        Ok(())
+    }
+
+    /// Adds advice to an error about a column that timelines cannot hold.
+    fn explain_column(&self, error: EngineError, timelines: &Timelines) -> EngineError {
+        match error {
+            EngineError::Sql { place, sql, what } if timelines.overflowed.iter().any(|column| what.contains(column.as_str())) => {
+                let what = format!("{what}; columns with over a million distinct texts are not held in timelines, ask about them with `diptych sql`");
+                EngineError::Sql { place, sql, what }
+            }
+            other => other,
+        }
+    }
+}
+
+impl Asking<'_> {
+    /// Scans all shards, as often as the operator asks for.
+    fn run(&mut self, n_actors: &AtomicUsize) -> Result<AnyTotals, EngineError> {
+        let mut total = self.scan_all(n_actors)?;
+        for _ in 1..3 {
+            let Some(plan) = self.operator.refine(&self.plan, &total) else { break };
+            self.plan = plan;
+            total = self.scan_all(&AtomicUsize::new(0))?;
+        }
+        Ok(total)
+    }
+
+    fn scan_all(&self, n_actors: &AtomicUsize) -> Result<AnyTotals, EngineError> {
+        let total = Mutex::new(self.operator.empty(&self.plan));
+        self.for_each_shard(|shard| {
+            n_actors.fetch_add(shard.n_actors(), Ordering::Relaxed);
+            let mut part = self.operator.empty(&self.plan);
+            self.view(shard, |view, labels| {
+                add_shard(self.operator, &self.plan, view, labels, &mut part);
+                Ok(())
+            })?;
+            let mut total = total.lock().expect("no thread panics while it holds the total");
+            self.operator.merge(&self.plan, &mut total, part);
+            if self.operator.size_bytes(&total) > self.limits.memory_bytes {
+                return Err(EngineError::Memory { limit_bytes: self.limits.memory_bytes });
+            }
+            Ok(())
+        })?;
+        Ok(total.into_inner().expect("no thread panicked"))
+    }
+
+    fn witnesses(&mut self, cell: &str) -> Result<Vec<Witness>, EngineError> {
+        // A refined plan may know cells that the first one does not.
+        self.run(&AtomicUsize::new(0))?;
+        let found = Mutex::new(Vec::new());
+        self.for_each_shard(|shard| {
+            let mut evidence = Evidence::default();
+            self.view(shard, |view, _| {
+                self.operator.who(&self.plan, view, cell, &mut evidence);
+                Ok(())
+            })?;
+            found.lock().expect("no thread panics while it holds the list").extend(evidence.units);
+            Ok(())
+        })?;
+        Ok(found.into_inner().expect("no thread panicked"))
+    }
+
+    /// Calls `work` with every shard, on all threads; shards are taken in order by whoever is free.
+    fn for_each_shard(&self, work: impl Fn(&Shard) -> Result<(), EngineError> + Sync) -> Result<(), EngineError> {
+        let next = AtomicUsize::new(0);
+        let n_shards = self.timelines.n_shards();
+        let run = || -> Result<(), EngineError> {
+            loop {
+                let shard_idx = next.fetch_add(1, Ordering::Relaxed);
+                if shard_idx >= n_shards {
+                    return Ok(());
+                }
+                let done = self.timelines.shard(shard_idx)?.with(|shard| work(shard));
+                if done.is_err() {
+                    next.store(n_shards, Ordering::Relaxed);
+                    return done;
+                }
+            }
+        };
+        let n_threads = self.limits.n_threads.clamp(1, n_shards);
+        if n_threads == 1 {
+            return run();
+        }
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..n_threads).map(|_| scope.spawn(run)).collect();
+            threads.into_iter().try_for_each(|thread| thread.join().expect("operators do not panic"))
+        })
+    }
+
+    /// Evaluates the modifiers on a shard and calls `look` with what the operator may see.
+    fn view(&self, shard: &Shard, look: impl FnOnce(&View, &[Option<String>]) -> Result<(), EngineError>) -> Result<(), EngineError> {
+        let masks: Result<Vec<Vec<bool>>, EngineError> = self.masks.iter().map(|mask| mask.holds(&self.columns, shard)).collect();
+        let masks = masks?;
+        let admitted = self.filter.as_ref().map(|filter| filter.holds(&self.columns, shard)).transpose()?;
+        let actors = match &self.actors {
+            Some(actors) => Some(actors.holds(&actor_batch(shard)).map_err(|error| EngineError::Wrong(format!("--actors: {}", error.strip_backtrace())))?),
+            None => None,
+        };
+        let (groups, labels) = match &self.split {
+            Some(split) => {
+                let (groups, labels) = split.groups(&self.columns, shard)?;
+                (Some(groups), labels)
+            }
+            None => (None, Vec::new()),
+        };
+        let view = View {
+            shard: *shard,
+            actors: actors.as_deref(),
+            admitted: admitted.as_deref(),
+            period_us: self.period_us.clone(),
+            groups: groups.as_deref(),
+            masks: &masks,
+        };
+        look(&view, &labels)
+    }
+}
+
+/// Gives the two groups of `--versus` their names, the ones that meet the condition first.
+fn name_versus(groups: &mut [Group], condition: &str) {
+    for group in groups.iter_mut() {
+        group.group = Some(match group.group.as_deref() {
+            Some("true") => condition.to_owned(),
+            _ => format!("not ({condition})"),
+        });
+    }
+    groups.sort_by_key(|group| group.group.as_deref() != Some(condition));
+}
+
+/// Keeps the largest groups; the note says how many were left out.
+fn limit_groups(groups: &mut Vec<Group>, n_groups: usize, notes: &mut Vec<String>) {
+    if groups.len() <= n_groups {
+        return;
+    }
+    let size = |group: &Group| group.cells.first().map_or(0, |cell| cell.n);
+    let mut sizes: Vec<(u64, Option<String>)> = groups.iter().map(|group| (size(group), group.group.clone())).collect();
+    sizes.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    let n_all = groups.len();
+    let kept: std::collections::BTreeSet<Option<String>> = sizes.into_iter().take(n_groups).map(|(_, group)| group).collect();
+    groups.retain(|group| kept.contains(&group.group));
+    notes.push(format!("{n_all} groups; the {n_groups} largest are shown (--groups shows more)"));
+}
+
+/// Compares every share of the first group with that of the second.
+fn differences(groups: &[Group]) -> Vec<Difference> {
+    let [first, second] = groups else { return Vec::new() };
+    let shares = first.cells.iter().filter_map(|cell| Some((cell, cell.x?)));
+    shares
+        .filter_map(|(cell, x1)| {
+            let other = second.cells.iter().find(|other| other.id == cell.id)?;
+            let interval = newcombe(x1, cell.n, other.x?, other.n);
+            Some(Difference {
+                id: cell.id.clone(),
+                value: cell.value.zip(other.value).map(|(a, b)| a - b),
+                lo: interval.map(|interval| interval.0),
+                hi: interval.map(|interval| interval.1),
+                method: if cell.unit == Unit::Actor { "newcombe" } else { "newcombe; units of one person are not independent" },
+            })
+        })
+        .collect()
+}

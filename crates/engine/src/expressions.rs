@@ -1,0 +1,171 @@
+//! SQL expressions over columns: `--where`, `--by`, steps' conditions and the spec's mappings, through DataFusion.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema, DataFusionError, SchemaError};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, TryCast};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use diptych_event::suggest;
+
+use crate::EngineError;
+
+/// Compiles SQL expressions; column names keep their case.
+pub struct Compiler {
+    context: SessionContext,
+}
+
+/// A compiled expression.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    expression: Arc<dyn PhysicalExpr>,
+    /// Names of the columns that it reads, in ascending order.
+    pub columns: Vec<String>,
+}
+
+/// Makes the session that every expression and query of this program runs in.
+pub fn session() -> SessionContext {
+    let mut config = SessionConfig::new();
+    config.options_mut().sql_parser.enable_ident_normalization = false;
+    config.options_mut().execution.time_zone = Some("UTC".into());
+    SessionContext::new_with_config(config)
+}
+
+impl Compiler {
+    /// Makes a compiler.
+    pub fn new() -> Self {
+        Self { context: session() }
+    }
+
+    /// Returns the first name in `sql` that is no column of `schema`.
+    pub fn unknown_column(&self, sql: &str, schema: &SchemaRef) -> Option<String> {
+        if schema.field_with_name(sql.trim()).is_ok() {
+            return None;
+        }
+        let df_schema = DFSchema::try_from(schema.clone()).ok()?;
+        match self.context.parse_sql_expr(sql, &df_schema).err()?.find_root() {
+            DataFusionError::SchemaError(error, _) => match error.as_ref() {
+                SchemaError::FieldNotFound { field, .. } => Some(field.name.clone()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Compiles `sql` over the columns of `schema`; `place` names the text in errors.
+    ///
+    /// A cast that fails gives no value instead of stopping; text that meets a number counts as a number.
+    pub fn compile(&self, place: &str, sql: &str, schema: &SchemaRef) -> Result<Compiled, EngineError> {
+        let wrong = |what: String| EngineError::Sql { place: place.into(), sql: sql.into(), what };
+        let df_schema = DFSchema::try_from(schema.clone()).map_err(|error| wrong(error.to_string()))?;
+        // A text that is a column's name is that column, even where SQL has another use for the word (`user`, `order`).
+        let parsed = match schema.field_with_name(sql.trim()) {
+            Ok(field) => Expr::Column(Column::new_unqualified(field.name())),
+            Err(_) => self.context.parse_sql_expr(sql, &df_schema).map_err(|error| wrong(explain(&error, schema)))?,
+        };
+        if has_aggregate(&parsed) {
+            return Err(wrong("aggregate and window functions cannot stand here; a row is looked at on its own".into()));
+        }
+        let lenient = lenient(parsed, &df_schema).map_err(|error| wrong(explain(&error, schema)))?;
+        let columns = lenient.column_refs().into_iter().map(|column| column.name.clone()).collect::<std::collections::BTreeSet<_>>();
+        let expression = self.context.create_physical_expr(lenient, &df_schema).map_err(|error| wrong(explain(&error, schema)))?;
+        Ok(Compiled { expression, columns: columns.into_iter().collect() })
+    }
+}
+
+impl Default for Compiler {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Compiled {
+    /// Returns the type of the values.
+    pub fn data_type(&self, schema: &SchemaRef) -> Result<DataType, DataFusionError> {
+        self.expression.data_type(schema)
+    }
+
+    /// Evaluates the expression on every row.
+    pub fn evaluate(&self, rows: &RecordBatch) -> Result<ArrayRef, DataFusionError> {
+        self.expression.evaluate(rows)?.into_array(rows.num_rows())
+    }
+
+    /// Evaluates a condition on every row; no value counts as false.
+    pub fn holds(&self, rows: &RecordBatch) -> Result<Vec<bool>, DataFusionError> {
+        let values = self.evaluate(rows)?;
+        let truths: &BooleanArray = values
+            .as_boolean_opt()
+            .ok_or_else(|| DataFusionError::Plan(format!("this is a {} and not a condition; compare it with something", values.data_type())))?;
+        Ok((0..truths.len()).map(|row| truths.is_valid(row) && truths.value(row)).collect())
+    }
+}
+
+fn has_aggregate(expression: &Expr) -> bool {
+    let mut found = false;
+    let _ = expression.apply(|part| {
+        found |= matches!(part, Expr::AggregateFunction(_) | Expr::WindowFunction(_) | Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_));
+        Ok(TreeNodeRecursion::Continue)
+    });
+    found
+}
+
+/// Casts become casts that give no value where they fail, and text beside a number is read as a number:
+/// files hold text, and `'9' > '10'` is not what anybody means by `amount > 10`.
+fn lenient(expression: Expr, schema: &DFSchema) -> Result<Expr, DataFusionError> {
+    let rewritten = expression.transform_up(|part| {
+        Ok(match part {
+            Expr::Cast(cast) => Transformed::yes(Expr::TryCast(TryCast::new(cast.expr, cast.field.data_type().clone()))),
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+                let (left_type, right_type) = (left.get_type(schema)?, right.get_type(schema)?);
+                let arithmetic = matches!(op, Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide | Operator::Modulo);
+                let comparison = op.supports_propagation();
+                let number = |expression: Box<Expr>, data_type: &DataType, other: &DataType| {
+                    let meets_number = other.is_numeric() || (arithmetic && is_text(other));
+                    if is_text(data_type) && meets_number && (arithmetic || comparison) {
+                        Box::new(Expr::TryCast(TryCast::new(expression, DataType::Float64)))
+                    } else {
+                        expression
+                    }
+                };
+                let (left, right) = (number(left, &left_type, &right_type), number(right, &right_type, &left_type));
+                Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right }))
+            }
+            other => Transformed::no(other),
+        })
+    })?;
+    Ok(rewritten.data)
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
+        DataType::Dictionary(_, values) => is_text(values),
+        _ => false,
+    }
+}
+
+/// Says what DataFusion found wrong in words of the person who wrote it.
+pub fn explain(error: &DataFusionError, schema: &SchemaRef) -> String {
+    let text = error.strip_backtrace();
+    let text = text.split_once("Diagnostic").map_or(text.as_str(), |(before, _)| before);
+    let first = text.lines().next().unwrap_or_default();
+    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let listed = || {
+        let mut shown = names.clone();
+        shown.truncate(30);
+        let more = if names.len() > 30 { format!(", … ({} in all)", names.len()) } else { String::new() };
+        format!("{}{more}", shown.join(", "))
+    };
+    if let Some(rest) = first.split_once("No field named ").map(|(_, rest)| rest) {
+        let word = rest.split(['.', ' ']).next().unwrap_or(rest).trim_matches(['"', '.', '\'']);
+        let near = suggest::did_you_mean(word, names.iter().copied());
+        return format!("there is no column {word}{near}; columns: {}; a text constant is written in single quotes: '{word}'", listed());
+    }
+    let cleaned = ["SQL error: ", "ParserError(", "Error during planning: ", "Schema error: ", "This feature is not implemented: "]
+        .iter()
+        .fold(first.to_owned(), |text, noise| text.replace(noise, ""));
+    cleaned.trim_end_matches(')').trim_matches('"').to_owned()
+}

@@ -1,0 +1,146 @@
+//! A workspace in use: its spec, its store, and the timelines brought up to date.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use diptych_event::Spec;
+use diptych_event::log::{PROPERTY_PREFIX, TIMELINE_TEXT_FIELDS};
+use diptych_event::spec::{PropertyKind, SpecError};
+use diptych_event::timeline::ColumnKind;
+use diptych_journey::Catalog;
+use diptych_store::log::Log;
+use diptych_store::timelines::{self, ColumnSpec, Timelines};
+use diptych_store::{StoreError, Workspace, WriteLock};
+
+use crate::EngineError;
+
+/// Name of the spec's file in a workspace.
+pub const SPEC_FILE: &str = "diptych.yaml";
+
+/// A workspace and its spec.
+pub struct Workbench {
+    root: PathBuf,
+    spec: Spec,
+}
+
+impl Workbench {
+    /// Opens a workspace folder and reads its spec.
+    pub fn open(root: &Path) -> Result<Self, EngineError> {
+        let path = root.join(SPEC_FILE);
+        let yaml = match fs::read(&path) {
+            Ok(bytes) => String::from_utf8(bytes).map_err(|error| {
+                let at = error.utf8_error().valid_up_to();
+                EngineError::file(&path, format!("byte {at} is not UTF-8; save the file as UTF-8"))
+            })?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(StoreError::NotAWorkspace { root: root.to_owned(), missing: SPEC_FILE }.into());
+            }
+            Err(error) => return Err(EngineError::file(&path, format!("cannot be read: {error}"))),
+        };
+        let spec = Spec::parse(&yaml).map_err(|source| EngineError::Spec { path: path.clone(), source })?;
+        Ok(Self { root: root.to_owned(), spec })
+    }
+
+    /// Returns the folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns the spec.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// Makes an error about the spec.
+    pub(crate) fn spec_error(&self, source: SpecError) -> EngineError {
+        EngineError::Spec { path: self.root.join(SPEC_FILE), source }
+    }
+
+    /// Opens the store for reading.
+    pub fn store(&self) -> Result<Workspace, EngineError> {
+        Workspace::open(&self.root).map_err(|error| match error {
+            StoreError::NotAWorkspace { root, .. } => {
+                StoreError::NotAWorkspace { root, missing: "store/ (nothing was imported yet; `diptych import` does that)" }.into()
+            }
+            other => other.into(),
+        })
+    }
+
+    /// Returns the columns that timelines hold: the text fields that some source maps, money, declared properties.
+    pub fn timeline_columns(&self) -> Vec<ColumnSpec> {
+        let mapped = |field: &str| {
+            self.spec.sources.values().any(|source| {
+                source.each.get(field).is_some() || source.events.iter().any(|event| event.fields.get(field).is_some())
+            })
+        };
+        let money = mapped("value") || mapped("value_cents");
+        let held = |field: &str| field == "source" || mapped(field) || (field == "currency" && money);
+        let text = |field: &&str| ColumnSpec { name: (*field).to_owned(), log_column: (*field).to_owned(), kind: ColumnKind::Text };
+        let mut columns: Vec<ColumnSpec> = TIMELINE_TEXT_FIELDS.iter().filter(|field| held(field)).map(text).collect();
+        if money {
+            columns.push(ColumnSpec { name: "value_cents".into(), log_column: "value_cents".into(), kind: ColumnKind::Integer });
+        }
+        columns.extend(self.spec.properties.iter().map(|(name, property)| ColumnSpec {
+            name: name.clone(),
+            log_column: format!("{PROPERTY_PREFIX}{name}"),
+            kind: match property.kind {
+                PropertyKind::Text => ColumnKind::Text,
+                PropertyKind::Integer | PropertyKind::Boolean => ColumnKind::Integer,
+                PropertyKind::Number => ColumnKind::Number,
+            },
+        }));
+        columns
+    }
+
+    /// Opens the timelines, first bringing them up to the log when a killed import or a changed spec left them behind.
+    ///
+    /// Returns a remark when they are behind and another process is writing.
+    pub fn timelines(&self) -> Result<(Timelines, Option<String>), EngineError> {
+        let store = self.store()?;
+        let log = Log::open(&store)?;
+        let columns = self.timeline_columns();
+        let mut remark = None;
+        if !Timelines::covers(&store, &columns, &log.files()?)? {
+            match store.lock() {
+                Ok(lock) => timelines::update(&store, &log, &columns, &lock, &mut |_, _| {})?,
+                Err(StoreError::Locked { .. }) => {
+                    remark = Some("another process is importing; this answer knows what was imported before".into());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let open = Timelines::open(&store)?;
+        open.map(|timelines| (timelines, remark)).ok_or_else(|| {
+            EngineError::Wrong(format!("{}: the first import is still running; ask again when it is done", self.root.display()))
+        })
+    }
+
+    /// Makes the timelines and the index of ids anew from the log.
+    pub fn rebuild(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<u64, EngineError> {
+        let store = self.store()?;
+        let lock: WriteLock = store.lock()?;
+        let log = Log::open(&store)?;
+        Timelines::remove(&store)?;
+        let ids = store.store("ids");
+        match fs::remove_dir_all(&ids) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(StoreError::io(&ids, "removing")(error).into()),
+            _ => {}
+        }
+        diptych_store::ids::Ids::open(&store)?.catch_up(&log)?;
+        timelines::update(&store, &log, &self.timeline_columns(), &lock, progress)?;
+        Ok(Timelines::open(&store)?.map_or(0, |timelines| timelines.n_rows))
+    }
+
+    /// Returns what operators may know before any row is read.
+    pub fn catalog(&self, timelines: &Timelines) -> Catalog {
+        let (first_us, observed_until_us) = timelines.span_us.unwrap_or((0, 0));
+        Catalog {
+            names: timelines.names.clone(),
+            columns: timelines.columns.iter().map(|column| (column.name.clone(), column.kind)).collect(),
+            zone: self.spec.time_zone(),
+            session_gap_us: self.spec.session_gap_us(),
+            first_us,
+            observed_until_us,
+        }
+    }
+}

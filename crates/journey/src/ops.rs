@@ -1,0 +1,34 @@
+//! The operators: one folder each, and one line each in [`OPERATORS`].
+
+mod funnel;
+mod retention;
+mod sessions;
+#[cfg(test)]
+mod testing;
+mod transitions;
+
+use crate::AnyOperator;
+use crate::seam::{AskError, Context};
+
+/// Every operator; the command line, help, docs, tests and benches are loops over this list.
+pub const OPERATORS: &[&dyn AnyOperator] =
+    &[&funnel::Funnel, &retention::Retention, &sessions::Sessions, &transitions::Transitions];
+
+/// Finds an operator by its id.
+pub fn find(id: &str) -> Option<&'static dyn AnyOperator> {
+    OPERATORS.iter().copied().find(|operator| operator.about().id == id)
+}
+
+/// Reads event names with `|` between them; returns which names are meant, shape `[names]`.
+fn events(context: &Context, parameter: &str, text: &str) -> Result<Vec<bool>, AskError> {
+    let mut meant = vec![false; context.catalog.names.len()];
+    // A name may contain `|` itself, so the whole text is tried first.
+    if let Some(code) = context.catalog.names.code(text) {
+        meant[code as usize] = true;
+        return Ok(meant);
+    }
+    for name in text.split('|') {
+        meant[context.name(parameter, name.trim())? as usize] = true;
+    }
+    Ok(meant)
+}

@@ -1,0 +1,256 @@
+//! The search for the attempt that counts, on slices of one case.
+//!
+//! For ordered steps it keeps, per step, the chain that reached it from the latest entry: with equal level, a later
+//! entry leaves more of the window, so no other chain can get further.
+//! O(rows × steps) time, O(steps²) space.
+
+use std::ops::Range;
+
+use super::params::{Entry, Order, Ties};
+
+/// Bit of events that end attempts; steps use the bits below.
+pub const EXCLUDED: u32 = 31;
+
+/// How an attempt is found.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// Number of steps, 1 to 30.
+    pub n_steps: usize,
+    /// Order of the steps.
+    pub order: Order,
+    /// Which attempt counts.
+    pub entry: Entry,
+    /// What simultaneous events count for.
+    pub ties: Ties,
+    /// Time from first to last step, inclusive, in microseconds.
+    pub window_us: i64,
+}
+
+impl Rules {
+    /// Returns the bits of the steps that an attempt can start with.
+    pub fn entry_bits(&self) -> u32 {
+        if self.order == Order::Any { self.step_bits() } else { 1 }
+    }
+
+    fn step_bits(&self) -> u32 {
+        (1 << self.n_steps) - 1
+    }
+}
+
+/// A try at the steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The row of each step reached, ascending in time, shape `[level]`.
+    rows: Vec<usize>,
+    /// Until when the attempt, or a later one, can still get further; `None` when none can.
+    pub can_go_on_until_us: Option<i64>,
+}
+
+impl Attempt {
+    /// Returns the number of steps reached, at least 1.
+    pub fn level(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Returns the row of each step reached.
+    pub fn rows(&self) -> &[usize] {
+        &self.rows
+    }
+
+    /// Moves the rows by `start`.
+    pub fn shift(&mut self, start: usize) {
+        self.rows.iter_mut().for_each(|row| *row += start);
+    }
+
+    /// Tells whether this attempt counts instead of `other`: by entry, or by level and then by entry.
+    pub fn is_better_than(&self, other: &Attempt, entry: Entry, time_us: &[i64]) -> bool {
+        let key = |attempt: &Attempt| (time_us[attempt.rows[0]], attempt.rows[0]);
+        match entry {
+            Entry::First => key(self) < key(other),
+            Entry::Best => (other.level(), key(self)) < (self.level(), key(other)),
+        }
+    }
+}
+
+/// Finds the attempt that counts among the rows of one case; `None` when nobody entered.
+///
+/// `bits[row]` says which steps a row can serve, `enters(row)` whether an attempt may start there.
+pub fn best_attempt(rules: &Rules, time_us: &[i64], bits: &[u32], enters: impl Fn(usize) -> bool) -> Option<Attempt> {
+    match rules.order {
+        Order::Any => any_order(rules, time_us, bits, enters),
+        Order::Ordered | Order::Strict => in_order(rules, time_us, bits, enters),
+    }
+}
+
+fn in_order(rules: &Rules, time_us: &[i64], bits: &[u32], enters: impl Fn(usize) -> bool) -> Option<Attempt> {
+    let first = bits.iter().position(|bits| bits & 1 != 0)?;
+    // Rows of the same instant may stand before it, and may count where the order of rows does not.
+    let first = if rules.ties == Ties::Seq { first } else { time_us.partition_point(|us| *us < time_us[first]) };
+    let mut chains: Vec<Vec<usize>> = vec![Vec::new(); rules.n_steps];
+    let mut best: Vec<usize> = Vec::new();
+    let mut entered = false;
+    let mut group = first..first;
+    while group.end < bits.len() {
+        group = next_group(rules.ties, time_us, group.end);
+        let now_us = time_us[group.start];
+        let all = bits[group.clone()].iter().fold(0, |all, bits| all | bits);
+        if all == 0 {
+            continue;
+        }
+        let excluded = all & 1 << EXCLUDED != 0;
+        if excluded && rules.ties == Ties::Seq {
+            chains.iter_mut().for_each(Vec::clear);
+        }
+        let may_enter = |row: usize, entered: bool| {
+            bits[row] & 1 != 0 && (rules.entry == Entry::Best || !entered) && enters(row)
+        };
+        let mut moved = 0_u32;
+        if rules.ties == Ties::Optimistic && group.len() > 1 {
+            let usable = |row: usize| if may_enter(row, entered) { bits[row] } else { bits[row] & !1 };
+            let group_bits: Vec<u32> = group.clone().map(usable).collect();
+            moved = take_at_once(rules, time_us, group.start, &group_bits, &mut chains);
+            entered |= group_bits.iter().any(|bits| bits & 1 != 0);
+        } else {
+            for k in (1..rules.n_steps).rev() {
+                let (before, from) = chains.split_at_mut(k);
+                let (previous, current) = (&before[k - 1], &mut from[0]);
+                if previous.first().is_none_or(|start| now_us - time_us[*start] > rules.window_us) {
+                    continue;
+                }
+                let Some(row) = group.clone().find(|row| bits[*row] >> k & 1 != 0) else { continue };
+                moved |= 1 << k;
+                if rules.order == Order::Strict || is_later(time_us, previous, current) {
+                    current.clone_from(previous);
+                    current.push(row);
+                }
+            }
+            if let Some(row) = group.clone().find(|row| may_enter(*row, entered)) {
+                entered = true;
+                moved |= 1;
+                chains[0].clear();
+                chains[0].push(row);
+            }
+        }
+        if rules.order == Order::Strict && all & rules.step_bits() != 0 {
+            // Another step came between: chains that did not move are over.
+            chains.iter_mut().enumerate().filter(|(k, _)| moved >> k & 1 == 0).for_each(|(_, chain)| chain.clear());
+        }
+        if let Some(furthest) = chains.iter().rev().find(|chain| chain.len() > best.len()) {
+            best.clone_from(furthest);
+        }
+        if excluded && rules.ties != Ties::Seq {
+            chains.iter_mut().filter(|chain| chain.first().is_some_and(|row| time_us[*row] < now_us)).for_each(Vec::clear);
+        }
+        if best.len() == rules.n_steps {
+            break;
+        }
+    }
+    let latest_us = chains.iter().filter_map(|chain| chain.first()).map(|row| time_us[*row]).max();
+    let can_go_on_until_us = latest_us.filter(|_| best.len() < rules.n_steps).map(|us| us.saturating_add(rules.window_us));
+    (!best.is_empty()).then_some(Attempt { rows: best, can_go_on_until_us })
+}
+
+/// Tells whether a chain has a later entry than the one that is known for its level.
+fn is_later(time_us: &[i64], chain: &[usize], known: &[usize]) -> bool {
+    known.first().is_none_or(|known| time_us[*known] < time_us[chain[0]])
+}
+
+/// Takes all steps that simultaneous rows allow, in whatever order of these rows gets furthest; returns the bits of the
+/// steps reached.
+///
+/// `group_bits` are the bits of the rows from `start` on, without the first step where an attempt may not start.
+/// O(steps³ × rows²); instants with several rows of a person are few and small.
+fn take_at_once(rules: &Rules, time_us: &[i64], start: usize, group_bits: &[u32], chains: &mut [Vec<usize>]) -> u32 {
+    let before = chains.to_vec();
+    let mut moved = 0;
+    for from in 0..rules.n_steps {
+        let base: &[usize] = if from == 0 { &[] } else { &before[from - 1] };
+        if from > 0 && base.first().is_none_or(|first| time_us[start] - time_us[*first] > rules.window_us) {
+            continue;
+        }
+        for level in from + 1..=rules.n_steps {
+            let steps = (1 << level) - (1 << from);
+            let mut row_of_step = vec![None; rules.n_steps];
+            let serves = |row: &usize| serve(group_bits, *row, steps, &mut row_of_step);
+            if (0..group_bits.len()).filter(serves).count() < level - from {
+                break;
+            }
+            let served = row_of_step[from..level].iter().flatten().map(|row| start + row);
+            let chain: Vec<usize> = base.iter().copied().chain(served).collect();
+            let known = &mut chains[level - 1];
+            // In strict order a chain from before is over, and must not stand in the way.
+            let is_over = rules.order == Order::Strict && moved >> (level - 1) & 1 == 0;
+            moved |= 1 << (level - 1);
+            if is_over || is_later(time_us, &chain, known) {
+                *known = chain;
+            }
+        }
+    }
+    moved
+}
+
+/// Gives a row to one of `steps` that it can serve, moving other rows to other steps where that makes room.
+///
+/// Source: Kuhn 1955, augmenting paths: after each row as many steps as possible are served. O(steps²).
+fn serve(bits: &[u32], row: usize, steps: u32, row_of_step: &mut [Option<usize>]) -> bool {
+    fn place(bits: &[u32], row: usize, untried: &mut u32, row_of_step: &mut [Option<usize>]) -> bool {
+        loop {
+            let k = (bits[row] & *untried).trailing_zeros();
+            if k == u32::BITS {
+                return false;
+            }
+            *untried &= !(1 << k);
+            let known = row_of_step[k as usize];
+            if known.is_none_or(|known| place(bits, known, untried, row_of_step)) {
+                row_of_step[k as usize] = Some(row);
+                return true;
+            }
+        }
+    }
+    place(bits, row, &mut steps.clone(), row_of_step)
+}
+
+/// Returns the rows that are looked at together: one, or all of one instant.
+fn next_group(ties: Ties, time_us: &[i64], start: usize) -> Range<usize> {
+    match ties {
+        Ties::Seq => start..start + 1,
+        Ties::Strict | Ties::Optimistic => {
+            start..start + time_us[start..].iter().take_while(|time| **time == time_us[start]).count()
+        }
+    }
+}
+
+fn any_order(rules: &Rules, time_us: &[i64], bits: &[u32], enters: impl Fn(usize) -> bool) -> Option<Attempt> {
+    let mut best: Option<Attempt> = None;
+    let mut latest_us = None;
+    let mut row_of_step = vec![None; rules.n_steps];
+    for start in 0..bits.len() {
+        if bits[start] & rules.step_bits() == 0 || !enters(start) {
+            continue;
+        }
+        let ends_us = time_us[start].saturating_add(rules.window_us);
+        let (mut rows, mut excluded) = (Vec::new(), false);
+        row_of_step.fill(None);
+        for row in start..bits.len() {
+            excluded = row > start && bits[row] & 1 << EXCLUDED != 0;
+            if time_us[row] > ends_us || excluded {
+                break;
+            }
+            if serve(bits, row, rules.step_bits(), &mut row_of_step) {
+                rows.push(row);
+            }
+        }
+        if !excluded {
+            latest_us = Some(ends_us);
+        }
+        if best.as_ref().is_none_or(|best| best.level() < rows.len()) {
+            best = Some(Attempt { rows, can_go_on_until_us: None });
+        }
+        if rules.entry == Entry::First || best.as_ref().is_some_and(|best| best.level() == rules.n_steps) {
+            break;
+        }
+    }
+    let mut best = best?;
+    best.can_go_on_until_us = latest_us.filter(|_| best.level() < rules.n_steps);
+    Some(best)
+}

@@ -1,0 +1,145 @@
+//! What sessions add up to: counts per length, and quantiles of counted values.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// Lengths of sessions that share a cell: label, fewest events.
+pub const LENGTHS: [(&str, u64); 13] = [
+    ("1", 1),
+    ("2", 2),
+    ("3", 3),
+    ("4", 4),
+    ("5", 5),
+    ("6", 6),
+    ("7", 7),
+    ("8", 8),
+    ("9", 9),
+    ("10-19", 10),
+    ("20-49", 20),
+    ("50-99", 50),
+    ("100+", 100),
+];
+
+/// Returns the position in [`LENGTHS`] of a session with `n_events` events, at least 1.
+pub fn length_idx(n_events: u64) -> usize {
+    LENGTHS.partition_point(|(_, fewest)| *fewest <= n_events).saturating_sub(1)
+}
+
+/// What one session counts for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Visit {
+    /// Group of its first row.
+    pub group: u32,
+    /// Events that are user activity, at least 1.
+    pub n_events: u64,
+    /// Time from first to last user activity in microseconds.
+    pub duration_us: i64,
+    /// Whether the session is engaged.
+    pub engaged: bool,
+    /// First day (since 1970-01-01) of the local day, week or month in which it began; 0 without a trend.
+    pub began: i32,
+}
+
+/// Counts of some people's sessions.
+#[derive(Debug, Default, Serialize)]
+pub struct Partial {
+    /// Sessions.
+    pub n_sessions: u64,
+    /// People with a session.
+    pub people: u64,
+    /// People with a session of one event.
+    pub single_people: u64,
+    /// Engaged sessions.
+    pub engaged: u64,
+    /// People with an engaged session.
+    pub engaged_people: u64,
+    /// Sessions per number of events.
+    pub lengths: BTreeMap<u64, u64>,
+    /// People per cell of the length distribution, shape `[lengths]`.
+    pub length_people: [u64; LENGTHS.len()],
+    /// Microseconds of each session of two events or more; sorted by `finish`.
+    pub durations_us: Vec<i64>,
+    /// People with a session of two events or more.
+    pub duration_people: u64,
+    /// Sessions and people per day, week or month.
+    pub trend: BTreeMap<i32, (u64, u64)>,
+}
+
+impl Partial {
+    /// Adds the sessions of one person, in time order. O(sessions × log lengths).
+    pub fn add_person(&mut self, visits: &[Visit], with_trend: bool) {
+        let (mut lengths_seen, mut engaged, mut timed) = (0_u32, false, false);
+        let mut last_began = None;
+        for visit in visits {
+            *self.lengths.entry(visit.n_events).or_default() += 1;
+            lengths_seen |= 1 << length_idx(visit.n_events);
+            if visit.engaged {
+                self.engaged += 1;
+                engaged = true;
+            }
+            if visit.n_events > 1 {
+                self.durations_us.push(visit.duration_us);
+                timed = true;
+            }
+            if with_trend {
+                let (sessions, people) = self.trend.entry(visit.began).or_default();
+                *sessions += 1;
+                *people += u64::from(last_began != Some(visit.began));
+                last_began = Some(visit.began);
+            }
+        }
+        self.n_sessions += visits.len() as u64;
+        self.people += u64::from(!visits.is_empty());
+        self.single_people += u64::from(lengths_seen & 1);
+        self.engaged_people += u64::from(engaged);
+        self.duration_people += u64::from(timed);
+        for (idx, people) in self.length_people.iter_mut().enumerate() {
+            *people += u64::from(lengths_seen >> idx & 1);
+        }
+    }
+
+    /// Adds other people.
+    pub fn merge(&mut self, other: Partial) {
+        self.n_sessions += other.n_sessions;
+        self.people += other.people;
+        self.single_people += other.single_people;
+        self.engaged += other.engaged;
+        self.engaged_people += other.engaged_people;
+        self.duration_people += other.duration_people;
+        for (length, n) in other.lengths {
+            *self.lengths.entry(length).or_default() += n;
+        }
+        self.length_people.iter_mut().zip(other.length_people).for_each(|(into, from)| *into += from);
+        self.durations_us.extend(other.durations_us);
+        for (began, (sessions, people)) in other.trend {
+            let into = self.trend.entry(began).or_default();
+            into.0 += sessions;
+            into.1 += people;
+        }
+    }
+}
+
+/// Returns the mean of counted values; `None` without any.
+pub fn mean_counted(counts: &BTreeMap<u64, u64>) -> Option<f64> {
+    let n: u64 = counts.values().sum();
+    let sum: u128 = counts.iter().map(|(value, n)| u128::from(*value) * u128::from(*n)).sum();
+    (n > 0).then(|| sum as f64 / n as f64)
+}
+
+/// Returns the `p`-quantile of counted values, Hyndman–Fan type 7; `None` without any. METRICS C5. O(distinct values).
+pub fn quantile_counted(counts: &BTreeMap<u64, u64>, p: f64) -> Option<f64> {
+    let last = counts.values().sum::<u64>().checked_sub(1)?;
+    let position = p * last as f64;
+    let below = (position.floor() as u64).min(last);
+    let value_at = |rank: u64| {
+        let mut passed = 0;
+        let found = counts.iter().find(|(_, n)| {
+            passed += **n;
+            rank < passed
+        });
+        found.map_or(0.0, |(value, _)| *value as f64)
+    };
+    let (lo, hi) = (value_at(below), value_at((below + 1).min(last)));
+    Some(lo + (position - below as f64) * (hi - lo))
+}

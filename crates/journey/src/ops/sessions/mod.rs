@@ -1,0 +1,319 @@
+//! How people's visits look: how many, how long, with how many events, and when.
+
+mod kernel;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
+use diptych_event::time::{Calendar, SECOND_US, format_day, month_start, parse_duration, week_start};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::derive;
+use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, Operator, Panel, Unit, View};
+use crate::stats::{median_interval_sorted, quantile_sorted};
+use kernel::{LENGTHS, Visit, length_idx, mean_counted, quantile_counted};
+pub use kernel::Partial;
+
+/// Sessions longer than this are engaged. Source: GA4 help 12798876.
+const ENGAGED_OVER_US: i64 = 10 * SECOND_US;
+
+/// Says that the interval treats units of one person as independent (METRICS C6).
+const CLUSTERED: &str = "clustered";
+
+/// The operator.
+pub struct Sessions;
+
+/// Parameters of sessions.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    /// A gap of over this ends a session: 30m, 1h; the workspace's unless given.
+    #[serde(default)]
+    pub gap: Option<String>,
+    /// Events that are page views ("view | screen"): a session with two of them is engaged. Any event unless given.
+    #[serde(default)]
+    pub views: Option<String>,
+    /// Key events ("buy | subscribe"): a session with one of them is engaged.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// Also count the sessions begun per local day, week (from Monday) or month.
+    #[serde(default)]
+    pub trend: Option<Trend>,
+}
+
+/// Length of the periods of a trend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Trend {
+    /// Local days.
+    Day,
+    /// Weeks from Monday (ISO 8601).
+    Week,
+    /// Calendar months.
+    Month,
+}
+
+impl Trend {
+    fn id(self) -> &'static str {
+        match self {
+            Trend::Day => "day",
+            Trend::Week => "week",
+            Trend::Month => "month",
+        }
+    }
+
+    /// Returns the first day of the period of `day`.
+    fn start(self, day: i32) -> i32 {
+        match self {
+            Trend::Day => day,
+            Trend::Week => week_start(day),
+            Trend::Month => month_start(day),
+        }
+    }
+
+    /// Returns the first day of the period after the one that begins on `start`.
+    fn next(self, start: i32) -> i32 {
+        match self {
+            Trend::Day => start + 1,
+            Trend::Week => start + 7,
+            Trend::Month => month_start(start + 31),
+        }
+    }
+}
+
+/// A checked question.
+pub struct Plan {
+    gap_us: i64,
+    /// Page views, shape `[names]`; `None` when any event counts as one.
+    views: Option<Vec<bool>>,
+    /// Key events, shape `[names]`.
+    key: Option<Vec<bool>>,
+    trend: Option<(Trend, Calendar)>,
+    /// Event names, for `who`.
+    names: diptych_event::Names,
+}
+
+impl Operator for Sessions {
+    type Params = Params;
+    type Plan = Plan;
+    type Partial = Partial;
+
+    const ABOUT: About = About {
+        id: "sessions",
+        panel: Panel::User,
+        title: "Sessions",
+        question: "How many visits do people make, and how long are they?",
+        anchor: "a session, at its first row",
+        counting: "Counts runs of one person's events with no gap of over 30 minutes (or what the workspace says); sessions of one event have no duration.",
+        sources: &["METRICS 1.1", "GA4 help 9191807: sessions", "GA4 help 12798876: engaged sessions"],
+        chart: Chart::Histogram,
+        samples: &[
+            r#"{}"#,
+            r#"{"gap":"2h","views":"view | search","key":"buy"}"#,
+            r#"{"trend":"day"}"#,
+            r#"{"trend":"week","gap":"1s"}"#,
+            r#"{"trend":"month","views":"view"}"#,
+        ],
+        spec: include_str!("spec.md"),
+    };
+
+    fn plan(&self, params: &Params, context: &mut Context) -> Result<Plan, AskError> {
+        let gap_us = match &params.gap {
+            None => context.catalog.session_gap_us,
+            Some(gap) => parse_duration(gap).map_err(|what| AskError::parameter("gap", what))?,
+        };
+        let events = |parameter: &str, text: &Option<String>| {
+            text.as_ref().map(|text| super::events(context, parameter, text)).transpose()
+        };
+        let plan = Plan {
+            gap_us,
+            views: events("views", &params.views)?,
+            key: events("key", &params.key)?,
+            trend: params.trend.map(|trend| (trend, context.calendar())),
+            names: context.catalog.names.clone(),
+        };
+        context.notes.push("intervals treat sessions as independent; those of one person are not, so they are too narrow".into());
+        if plan.views.is_none() {
+            context.notes.push(
+                "engaged is approximate: over 10 s or two events of any kind; name the page views (views) and key events (key) to be exact".into(),
+            );
+        }
+        Ok(plan)
+    }
+
+    fn empty(&self, _plan: &Plan) -> Partial {
+        Partial::default()
+    }
+
+    fn scan(&self, plan: &Plan, view: &View, out: &mut Groups<Partial>) {
+        let with_trend = plan.trend.is_some();
+        let mut visits = Vec::new();
+        for (_, rows) in view.journeys() {
+            visits.clear();
+            let sessions = derive::sessions(&view.shard, rows, plan.gap_us);
+            visits.extend(sessions.filter(|session| view.admits(session.start)).map(|session| visit(plan, view, session)));
+            if visits.is_empty() {
+                continue;
+            }
+            out.total.add_person(&visits, with_trend);
+            if out.split.is_empty() {
+                continue;
+            }
+            // Stable, so each group's sessions stay in time order.
+            visits.sort_by_key(|visit| visit.group);
+            for of_group in visits.chunk_by(|a, b| a.group == b.group) {
+                if let Some(partial) = out.split.get_mut(of_group[0].group as usize) {
+                    partial.add_person(of_group, with_trend);
+                }
+            }
+        }
+    }
+
+    fn merge(&self, _plan: &Plan, total: &mut Partial, other: Partial) {
+        total.merge(other);
+    }
+
+    fn finish(&self, plan: &Plan, mut total: Partial) -> Vec<Cell> {
+        let (n, people) = (total.n_sessions, total.people);
+        let single = total.lengths.get(&1).copied().unwrap_or(0);
+        let mut cells = vec![
+            Cell::count("sessions", "sessions", Unit::Session, n, people),
+            Cell::people("people", "people with a session", people),
+            number("per_person", "sessions per person", Unit::Session, people, people, crate::stats::ratio(n, people)),
+            Cell::share("single", "sessions of one event", Unit::Session, single, n, total.single_people).flagged(CLUSTERED),
+            Cell::share("engaged", "engaged sessions", Unit::Session, total.engaged, n, total.engaged_people).flagged(CLUSTERED),
+            number("events:mean", "events per session, mean", Unit::Event, n, people, mean_counted(&total.lengths)),
+            number("events:median", "events per session, median", Unit::Event, n, people, quantile_counted(&total.lengths, 0.5)),
+            number("events:p90", "events per session, 90th percentile", Unit::Event, n, people, quantile_counted(&total.lengths, 0.9)),
+        ];
+        let mut of_length = [0; LENGTHS.len()];
+        total.lengths.iter().for_each(|(length, n)| of_length[length_idx(*length)] += n);
+        for (idx, (length, _)) in LENGTHS.iter().enumerate() {
+            let label = if idx == 0 { "1 event".into() } else { format!("{length} events") };
+            cells.push(Cell::count(format!("length:{length}"), label, Unit::Session, of_length[idx], total.length_people[idx]));
+        }
+        let times = &mut total.durations_us;
+        times.sort_unstable();
+        let (n_timed, people) = (times.len() as u64, total.duration_people);
+        let sum_us: i128 = times.iter().map(|time| i128::from(*time)).sum();
+        let mean_us = (n_timed > 0).then(|| sum_us as f64 / n_timed as f64);
+        let duration = |id: &str, what: &str, value_us| {
+            Cell::duration(format!("duration:{id}"), format!("duration, {what} (two events or more)"), n_timed, people, value_us)
+        };
+        let median = duration("median", "median", quantile_sorted(times, 0.5));
+        cells.push(median.with_interval(median_interval_sorted(times), "order statistics"));
+        cells.push(duration("p90", "90th percentile", quantile_sorted(times, 0.9)));
+        cells.push(duration("mean", "mean", mean_us));
+        if let Some((trend, calendar)) = &plan.trend {
+            cells.extend(trend_cells(*trend, calendar, &total));
+        }
+        cells
+    }
+
+    fn who(&self, plan: &Plan, view: &View, cell: &str, sink: &mut Evidence) -> bool {
+        let Some(wanted) = Wanted::parse(plan, cell) else { return false };
+        for (actor_idx, rows) in view.journeys() {
+            for session in derive::sessions(&view.shard, rows, plan.gap_us) {
+                if !view.admits(session.start) || !wanted.has(&visit(plan, view, session.clone())) {
+                    continue;
+                }
+                let (first, last) = (session.start, session.end - 1);
+                let rows = if first == last { &[first][..] } else { &[first, last][..] };
+                sink.add(view, &plan.names, actor_idx, rows);
+            }
+        }
+        true
+    }
+
+    fn size_bytes(&self, partial: &Partial) -> usize {
+        size_of::<Partial>() + 8 * partial.durations_us.capacity() + 32 * (partial.lengths.len() + partial.trend.len())
+    }
+}
+
+/// A number that is neither a count nor a share.
+fn number(id: &str, label: &str, unit: Unit, n: u64, people: u64, value: Option<f64>) -> Cell {
+    let mut cell = Cell::count(id, label, unit, n, people);
+    cell.value = value;
+    if n == 0 { cell.flagged("no_data") } else { cell }
+}
+
+/// Makes one cell per period from the first to the last with a session; days that do not exist are left out.
+fn trend_cells(trend: Trend, calendar: &Calendar, total: &Partial) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    let Some((first, last)) = total.trend.first_key_value().zip(total.trend.last_key_value()) else { return cells };
+    let (mut start, last) = (*first.0, *last.0);
+    while start <= last {
+        // METRICS C4: Pacific/Apia has no 2011-12-30, so its next day begins at the same instant.
+        let exists = trend != Trend::Day || calendar.start_us(start) != calendar.start_us(start + 1);
+        if exists {
+            let (n, people) = total.trend.get(&start).copied().unwrap_or((0, 0));
+            let (id, day) = (trend.id(), format_day(start));
+            cells.push(Cell::count(format!("{id}:{day}"), format!("sessions begun, {id} of {day}"), Unit::Session, n, people));
+        }
+        start = trend.next(start);
+    }
+    cells
+}
+
+/// The sessions that a cell counts.
+enum Wanted<'a> {
+    All,
+    Single,
+    Engaged,
+    Timed,
+    Length(usize),
+    Began(&'a str),
+}
+
+impl<'a> Wanted<'a> {
+    fn parse(plan: &Plan, cell: &'a str) -> Option<Self> {
+        let (kind, what) = cell.split_once(':').unwrap_or((cell, ""));
+        match (kind, what) {
+            ("sessions" | "people" | "per_person", "") | ("events", "mean" | "median" | "p90") => Some(Wanted::All),
+            ("single", "") => Some(Wanted::Single),
+            ("engaged", "") => Some(Wanted::Engaged),
+            ("duration", "median" | "p90" | "mean") => Some(Wanted::Timed),
+            ("length", length) => LENGTHS.iter().position(|(label, _)| *label == length).map(Wanted::Length),
+            (kind, day) if plan.trend.as_ref().is_some_and(|(trend, _)| trend.id() == kind) => Some(Wanted::Began(day)),
+            _ => None,
+        }
+    }
+
+    fn has(&self, visit: &Visit) -> bool {
+        match self {
+            Wanted::All => true,
+            Wanted::Single => visit.n_events == 1,
+            Wanted::Engaged => visit.engaged,
+            Wanted::Timed => visit.n_events > 1,
+            Wanted::Length(idx) => length_idx(visit.n_events) == *idx,
+            Wanted::Began(day) => format_day(visit.began) == *day,
+        }
+    }
+}
+
+/// Measures one session: only user activity counts, whatever else fell into it. O(rows) where needed, else O(1).
+fn visit(plan: &Plan, view: &View, session: Range<usize>) -> Visit {
+    let shard = &view.shard;
+    let is_active = |row: &usize| shard.interactive.is_none_or(|interactive| interactive[*row] != 0);
+    let (n_events, last) = match shard.interactive {
+        None => (session.len(), session.end - 1),
+        Some(_) => {
+            let active = session.clone().filter(is_active);
+            active.fold((0, session.start), |(n, _), row| (n + 1, row))
+        }
+    };
+    let duration_us = shard.time_us[last] - shard.time_us[session.start];
+    let count = |events: &[bool]| session.clone().filter(|row| is_active(row) && events[shard.name[*row] as usize]).count();
+    let engaged = duration_us > ENGAGED_OVER_US
+        || plan.views.as_ref().map_or(n_events, |views| count(views)) >= 2
+        || plan.key.as_ref().is_some_and(|key| count(key) >= 1);
+    Visit {
+        group: view.group(session.start),
+        n_events: n_events as u64,
+        duration_us,
+        engaged,
+        began: plan.trend.as_ref().map_or(0, |(trend, calendar)| trend.start(calendar.day(shard.time_us[session.start]))),
+    }
+}

@@ -1,0 +1,448 @@
+//! What comes after what, how often, and after how long: the directly-follows graph.
+
+mod kernel;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use diptych_event::Names;
+use diptych_event::time::parse_duration;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::derive;
+use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, Operator, Panel, Unit, View};
+use crate::stats::{median_interval_sorted, quantile_sorted};
+use kernel::{END, Edge, OPEN, PairTable, START, merge_edges};
+
+/// Says that the interval treats units of one person as independent (METRICS C6).
+const CLUSTERED: &str = "clustered";
+
+/// What stands between the two nodes of a cell's id.
+const ARROW: &str = "→";
+
+/// Nodes that are no events.
+const ARTIFICIAL: [(&str, u32); 3] = [("(start)", START), ("(end)", END), ("(open)", OPEN)];
+
+/// The operator.
+pub struct Transitions;
+
+/// Parameters of transitions.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    /// What a case is: pairs are looked for within each session, or within all that a person did.
+    #[serde(default)]
+    pub per: Per,
+    /// Gap between sessions when cases are sessions; the workspace's unless given.
+    #[serde(default)]
+    pub gap: Option<String>,
+    /// The most edges shown, the most frequent first.
+    #[serde(default = "default_top")]
+    pub top: usize,
+    /// Show only edges out of this event, or out of "(start)".
+    #[serde(default)]
+    pub after: Option<String>,
+    /// Show only edges into this event, or into "(end)" or "(open)".
+    #[serde(default)]
+    pub before: Option<String>,
+    /// Keep neighbouring repeats of an event, or collapse them into the first.
+    #[serde(default)]
+    pub repeats: Repeats,
+    /// Whether to give the median time of each edge shown; it takes a second scan.
+    #[serde(default)]
+    pub times: Times,
+}
+
+/// What a case is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Per {
+    /// A session.
+    #[default]
+    Session,
+    /// All that a person did.
+    User,
+}
+
+/// What happens to neighbouring rows of the same event.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Repeats {
+    /// They are an edge from the event to itself.
+    #[default]
+    Keep,
+    /// Only the first of them counts.
+    Collapse,
+}
+
+/// Which times are given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Times {
+    /// None.
+    None,
+    /// The median time between the rows of a pair.
+    #[default]
+    Median,
+}
+
+fn default_top() -> usize {
+    50
+}
+
+/// A checked question.
+#[derive(Clone)]
+pub struct Plan {
+    /// Gap between sessions; `None` when cases are people.
+    session_gap_us: Option<i64>,
+    top: usize,
+    after: Option<u32>,
+    before: Option<u32>,
+    repeats: Repeats,
+    times: Times,
+    /// Keys of the edges whose times are kept, ascending; `None` in the first scan.
+    timed: Option<Vec<u64>>,
+    observed_until_us: i64,
+    names: Names,
+    /// Place of each node in the order of texts, shape `[names + 3]`; the artificial nodes come last.
+    ranks: Vec<u32>,
+}
+
+/// Counts of some actors.
+#[derive(Debug, Default, Serialize)]
+pub struct Partial {
+    n_cases: u64,
+    case_people: u64,
+    n_pairs: u64,
+    pair_people: u64,
+    /// Ascending by codes, which `finish` puts in order of text.
+    edges: Vec<Edge>,
+}
+
+impl Operator for Transitions {
+    type Params = Params;
+    type Plan = Plan;
+    type Partial = Partial;
+
+    const ABOUT: About = About {
+        id: "transitions",
+        panel: Panel::User,
+        title: "Transitions",
+        question: "What do people do next, how often, and after how long?",
+        anchor: "a pair of neighbouring rows, at the earlier one; (start) → x and x → (end) at x",
+        counting: "Counts pairs of neighbouring events within each session (or person); shares are of all pairs that leave an event, the end included.",
+        sources: &["METRICS 5.1", "van der Aalst 2016: Process Mining, directly-follows graph"],
+        chart: Chart::Graph,
+        samples: &[
+            r#"{}"#,
+            r#"{"per":"user","top":5}"#,
+            r#"{"repeats":"collapse","gap":"2h","top":3}"#,
+            r#"{"after":"view"}"#,
+            r#"{"before":"buy","per":"user","repeats":"collapse"}"#,
+            r#"{"times":"none","before":"(end)"}"#,
+        ],
+        spec: include_str!("spec.md"),
+    };
+
+    fn plan(&self, params: &Params, context: &mut Context) -> Result<Plan, AskError> {
+        let session_gap_us = match (params.per, &params.gap) {
+            (Per::User, Some(_)) => return Err(AskError::parameter("gap", "has a meaning only with --per session")),
+            (Per::User, None) => None,
+            (Per::Session, None) => Some(context.catalog.session_gap_us),
+            (Per::Session, Some(gap)) => Some(parse_duration(gap).map_err(|what| AskError::parameter("gap", what))?),
+        };
+        if params.top == 0 {
+            return Err(AskError::parameter("top", "at least 1 edge is shown; write for example --top 50"));
+        }
+        let node = |parameter: &str, text: &Option<String>, may_be: fn(u32) -> bool| {
+            let Some(text) = text else { return Ok(None) };
+            let artificial = ARTIFICIAL.iter().find(|(artificial, node)| *artificial == text && may_be(*node));
+            artificial.map_or_else(|| context.name(parameter, text), |(_, node)| Ok(*node)).map(Some)
+        };
+        let plan = Plan {
+            session_gap_us,
+            top: params.top,
+            after: node("after", &params.after, |node| node == START)?,
+            before: node("before", &params.before, |node| node != START)?,
+            repeats: params.repeats,
+            times: params.times,
+            timed: None,
+            observed_until_us: context.catalog.observed_until_us,
+            names: context.catalog.names.clone(),
+            ranks: ranks(&context.catalog.names),
+        };
+        context.notes.push("intervals treat pairs as independent; those of one person are not, so they are too narrow".into());
+        Ok(plan)
+    }
+
+    fn empty(&self, _plan: &Plan) -> Partial {
+        Partial::default()
+    }
+
+    fn scan(&self, plan: &Plan, view: &View, out: &mut Groups<Partial>) {
+        assert!(view.shard.n_rows() < (u32::MAX / 2) as usize, "a shard numbers its actors and pairs with 32 bits");
+        let timed = plan.timed.as_deref().unwrap_or_default();
+        let mut total = Tally::new(timed);
+        if out.split.is_empty() {
+            for_each_pair(plan, view, |pair| total.add(&pair));
+        } else {
+            let mut split: Vec<Option<Tally>> = (0..out.split.len()).map(|_| None).collect();
+            for_each_pair(plan, view, |pair| {
+                total.add(&pair);
+                if let Some(tally) = split.get_mut(view.group(pair.anchor) as usize) {
+                    tally.get_or_insert_with(|| Tally::new(timed)).add(&pair);
+                }
+            });
+            for (partial, tally) in out.split.iter_mut().zip(split) {
+                tally.into_iter().for_each(|tally| partial.merge(tally.into_partial()));
+            }
+        }
+        out.total.merge(total.into_partial());
+    }
+
+    fn merge(&self, _plan: &Plan, total: &mut Partial, other: Partial) {
+        total.merge(other);
+    }
+
+    fn refine(&self, plan: &Plan, partials: &[&Partial]) -> Option<Plan> {
+        if plan.times == Times::None || plan.timed.is_some() {
+            return None;
+        }
+        // Each group shows its own edges, as it would alone.
+        let shown = partials.iter().flat_map(|partial| shown_edges(plan, &partial.edges));
+        let mut timed: Vec<u64> = shown.filter(|edge| is_event(edge.from) && is_event(edge.to)).map(Edge::key).collect();
+        timed.sort_unstable();
+        timed.dedup();
+        (!timed.is_empty()).then(|| Plan { timed: Some(timed), ..plan.clone() })
+    }
+
+    fn finish(&self, plan: &Plan, mut total: Partial) -> Vec<Cell> {
+        let mut leaving: BTreeMap<u32, u64> = BTreeMap::new();
+        for edge in &mut total.edges {
+            *leaving.entry(edge.from).or_default() += edge.n;
+            edge.gaps_us.sort_unstable();
+        }
+        let case = if plan.session_gap_us.is_some() { Unit::Session } else { Unit::Actor };
+        let n_edges = total.edges.len() as u64;
+        let mut cells = vec![
+            Cell::count("cases", if case == Unit::Session { "sessions" } else { "people" }, case, total.n_cases, total.case_people),
+            Cell::count("pairs", "pairs, start and end included", Unit::Event, total.n_pairs, total.pair_people),
+            Cell::count("edges", "distinct edges", Unit::Event, n_edges, total.pair_people),
+        ];
+        for edge in shown_edges(plan, &total.edges) {
+            let (from, to) = (node_text(&plan.names, edge.from), node_text(&plan.names, edge.to));
+            let id = |kind: &str| format!("{kind}:{from}{ARROW}{to}");
+            let label = format!("{from} → {to}");
+            let of = leaving.get(&edge.from).copied().unwrap_or(0);
+            cells.push(Cell::count(id("edge"), label.clone(), Unit::Event, edge.n, edge.people));
+            cells.push(
+                Cell::share(id("share"), format!("{label}, of all from {from}"), Unit::Event, edge.n, of, edge.people).flagged(CLUSTERED),
+            );
+            if plan.timed.as_ref().is_some_and(|timed| timed.binary_search(&edge.key()).is_ok()) {
+                let times = &edge.gaps_us;
+                let cell = Cell::duration(id("time"), format!("median time {label}"), edge.n, edge.people, quantile_sorted(times, 0.5));
+                cells.push(cell.with_interval(median_interval_sorted(times), "order statistics"));
+            }
+        }
+        cells
+    }
+
+    fn who(&self, plan: &Plan, view: &View, cell: &str, sink: &mut Evidence) -> bool {
+        if cell == "cases" {
+            for_each_case(plan, view, |actor_idx, rows, _| {
+                if view.admits(rows.start) {
+                    let (first, last) = (rows.start, rows.end - 1);
+                    let rows = if first == last { &[first][..] } else { &[first, last][..] };
+                    sink.add(view, &plan.names, actor_idx, rows);
+                }
+            });
+            return true;
+        }
+        let wanted = match cell.split_once(':') {
+            None if cell == "pairs" || cell == "edges" => None,
+            Some(("edge" | "share", edge)) => match parse_edge(&plan.names, edge) {
+                Some(edge) => Some(edge),
+                None => return false,
+            },
+            Some(("time", edge)) if plan.times == Times::Median => match parse_edge(&plan.names, edge) {
+                Some((from, to)) if is_event(from) && is_event(to) => Some((from, to)),
+                _ => return false,
+            },
+            _ => return false,
+        };
+        for_each_pair(plan, view, |pair| {
+            if wanted.is_none_or(|wanted| wanted == (pair.from, pair.to)) {
+                let rows = [pair.anchor, pair.next.unwrap_or(pair.anchor)];
+                sink.add(view, &plan.names, pair.actor_idx, if pair.next.is_some() { &rows } else { &rows[..1] });
+            }
+        });
+        true
+    }
+
+    fn size_bytes(&self, partial: &Partial) -> usize {
+        let gaps: usize = partial.edges.iter().map(|edge| edge.gaps_us.capacity()).sum();
+        size_of::<Partial>() + size_of::<Edge>() * partial.edges.capacity() + 8 * gaps
+    }
+}
+
+impl Partial {
+    fn merge(&mut self, other: Partial) {
+        self.n_cases += other.n_cases;
+        self.case_people += other.case_people;
+        self.n_pairs += other.n_pairs;
+        self.pair_people += other.pair_people;
+        merge_edges(&mut self.edges, other.edges);
+    }
+}
+
+/// Counts of one shard while it is scanned.
+struct Tally<'a> {
+    table: PairTable<'a>,
+    partial: Partial,
+    last_case_actor: Option<usize>,
+    last_pair_actor: Option<usize>,
+}
+
+impl<'a> Tally<'a> {
+    fn new(timed: &'a [u64]) -> Self {
+        Self { table: PairTable::new(timed), partial: Partial::default(), last_case_actor: None, last_pair_actor: None }
+    }
+
+    #[inline]
+    fn add(&mut self, pair: &Pair) {
+        self.table.add(pair.from, pair.to, pair.actor_idx as u32, pair.gap_us);
+        self.partial.n_pairs += 1;
+        if self.last_pair_actor != Some(pair.actor_idx) {
+            self.last_pair_actor = Some(pair.actor_idx);
+            self.partial.pair_people += 1;
+        }
+        if pair.from == START {
+            self.partial.n_cases += 1;
+            if self.last_case_actor != Some(pair.actor_idx) {
+                self.last_case_actor = Some(pair.actor_idx);
+                self.partial.case_people += 1;
+            }
+        }
+    }
+
+    fn into_partial(self) -> Partial {
+        Partial { edges: self.table.drain(), ..self.partial }
+    }
+}
+
+/// One pair of neighbours.
+struct Pair {
+    actor_idx: usize,
+    from: u32,
+    to: u32,
+    /// The earlier row, or the only one.
+    anchor: usize,
+    /// The later row where both nodes are events.
+    next: Option<usize>,
+    /// Time between the rows in microseconds; 0 where there is one.
+    gap_us: i64,
+}
+
+/// Calls `take` with each case of the selected actors and the node that ends it. O(rows).
+fn for_each_case(plan: &Plan, view: &View, mut take: impl FnMut(usize, Range<usize>, u32)) {
+    for (actor_idx, rows) in view.journeys() {
+        let Some(gap_us) = plan.session_gap_us else {
+            if !rows.is_empty() {
+                take(actor_idx, rows, OPEN);
+            }
+            continue;
+        };
+        for session in derive::sessions(&view.shard, rows, gap_us) {
+            let end = if last_active_us(view, &session).saturating_add(gap_us) > plan.observed_until_us { OPEN } else { END };
+            take(actor_idx, session, end);
+        }
+    }
+}
+
+fn last_active_us(view: &View, session: &Range<usize>) -> i64 {
+    let last = match view.shard.interactive {
+        None => session.end - 1,
+        Some(interactive) => session.clone().rfind(|row| interactive[*row] != 0).unwrap_or(session.start),
+    };
+    view.shard.time_us[last]
+}
+
+/// Calls `take` with each pair whose anchor counts. O(rows).
+#[inline]
+fn for_each_pair(plan: &Plan, view: &View, mut take: impl FnMut(Pair)) {
+    let (names, time_us) = (view.shard.name, view.shard.time_us);
+    let collapses = plan.repeats == Repeats::Collapse;
+    let admits_all = view.admits_all();
+    for_each_case(plan, view, |actor_idx, rows, end| {
+        let admits = |row: usize| admits_all || view.admits(row);
+        let mut anchor = rows.start;
+        if admits(anchor) {
+            take(Pair { actor_idx, from: START, to: names[anchor], anchor, next: None, gap_us: 0 });
+        }
+        for row in rows.start + 1..rows.end {
+            let (from, to) = (names[anchor], names[row]);
+            if collapses && from == to {
+                continue;
+            }
+            if admits(anchor) {
+                take(Pair { actor_idx, from, to, anchor, next: Some(row), gap_us: time_us[row] - time_us[anchor] });
+            }
+            anchor = row;
+        }
+        if admits(anchor) {
+            take(Pair { actor_idx, from: names[anchor], to: end, anchor, next: None, gap_us: 0 });
+        }
+    });
+}
+
+/// Returns the edges that the answer shows: by count, then by text. O(edges + top log top).
+fn shown_edges<'a>(plan: &Plan, edges: &'a [Edge]) -> Vec<&'a Edge> {
+    let wanted = |edge: &&Edge| plan.after.is_none_or(|from| edge.from == from) && plan.before.is_none_or(|to| edge.to == to);
+    let mut shown: Vec<&Edge> = edges.iter().filter(wanted).collect();
+    let rank = |node: u32| plan.ranks[if is_event(node) { node as usize } else { plan.names.len() + (START - node) as usize }];
+    let order = |edge: &&Edge| (std::cmp::Reverse(edge.n), rank(edge.from), rank(edge.to));
+    if plan.top < shown.len() {
+        shown.select_nth_unstable_by_key(plan.top, order);
+        shown.truncate(plan.top);
+    }
+    shown.sort_unstable_by_key(order);
+    shown
+}
+
+/// Returns the place of each node in the order of texts, shape `[names + 3]`. O(names log names).
+fn ranks(names: &Names) -> Vec<u32> {
+    let artificial = (0..ARTIFICIAL.len() as u32).map(|idx| START - idx);
+    let nodes = (0..names.len() as u32).chain(artificial);
+    let mut texts: Vec<_> = nodes.map(|node| node_text(names, node)).enumerate().collect();
+    texts.sort_unstable_by(|(_, a), (_, b)| a.cmp(b));
+    let mut ranks = vec![0; texts.len()];
+    texts.iter().enumerate().for_each(|(rank, (idx, _))| ranks[*idx] = rank as u32);
+    ranks
+}
+
+fn is_event(node: u32) -> bool {
+    node < OPEN
+}
+
+/// Writes a node so that ids are never ambiguous: names with an arrow, with quotes, or like `(start)` are quoted.
+fn node_text(names: &Names, node: u32) -> std::borrow::Cow<'_, str> {
+    if let Some((text, _)) = ARTIFICIAL.iter().find(|(_, artificial)| *artificial == node) {
+        return (*text).into();
+    }
+    let name = names.text(node);
+    let plain = !name.contains(ARROW) && !name.contains('"') && !ARTIFICIAL.iter().any(|(artificial, _)| *artificial == name);
+    if plain { name.into() } else { serde_json::Value::from(name).to_string().into() }
+}
+
+fn parse_edge(names: &Names, edge: &str) -> Option<(u32, u32)> {
+    let node = |text: &str| {
+        let artificial = ARTIFICIAL.iter().find(|(artificial, _)| *artificial == text).map(|(_, node)| *node);
+        let name = || names.code(text).or_else(|| names.code(&serde_json::from_str::<String>(text).ok()?));
+        artificial.or_else(name).filter(|node| node_text(names, *node) == text)
+    };
+    let ways = edge.match_indices(ARROW).map(|(at, _)| (&edge[..at], &edge[at + ARROW.len()..]));
+    ways.filter_map(|(from, to)| node(from).zip(node(to))).find(|(from, to)| (is_event(*from) || *from == START) && *to != START)
+}

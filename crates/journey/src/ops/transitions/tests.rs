@@ -1,0 +1,212 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use diptych_event::time::SECOND_US;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::kernel::*;
+use super::Transitions;
+use crate::ops::testing::{Answer, World};
+
+#[track_caller]
+fn check(answer: &Answer, expected: &[(&str, u64)]) {
+    for (id, n) in expected {
+        assert_eq!(answer.counts(id).0, *n, "{id}");
+    }
+}
+
+// METRICS 5.1, vector: HPC×3, HP×2, HSPC×1, P×1. One more, late person keeps the sessions from being open.
+#[test]
+fn edges_agree_with_the_published_vector() {
+    let mut world = World::draw(
+        "
+        a1: H@0s P@1s C@2s
+        a2: H@0s P@1s C@2s
+        a3: H@0s P@1s C@2s
+        b1: H@0s P@1s
+        b2: H@0s P@1s
+        c1: H@0s S@1s P@2s C@3s
+        d1: P@0s
+        ",
+    );
+    world.observed_until_us += 86_400 * SECOND_US;
+    let answer = world.ask(&Transitions, json!({}));
+    check(
+        &answer,
+        &[
+            ("cases", 7),
+            ("edge:H→P", 5),
+            ("edge:H→S", 1),
+            ("edge:S→P", 1),
+            ("edge:P→C", 4),
+            ("edge:P→(end)", 3),
+            ("edge:C→(end)", 4),
+            ("edge:(start)→H", 6),
+            ("edge:(start)→P", 1),
+            ("edges", 8),
+            ("pairs", 25),
+        ],
+    );
+    assert_eq!(answer.counts("share:P→C"), (4, 7, 4));
+    assert!((answer.cell("share:P→C").value.unwrap() - 0.571428571).abs() < 1e-9);
+    assert_eq!(answer.cell("time:H→P").value, Some(SECOND_US as f64));
+    assert!(!answer.cells.iter().any(|cell| cell.id.starts_with("time:") && cell.id.contains('(')), "no time to the end");
+    let order: Vec<&str> = answer.cells.iter().filter_map(|cell| cell.id.strip_prefix("edge:")).collect();
+    let expected = ["(start)→H", "H→P", "C→(end)", "P→C", "P→(end)", "(start)→P", "H→S", "S→P"];
+    assert_eq!(order, expected, "by count, then by text");
+}
+
+#[test]
+fn ends_are_open_while_the_session_may_go_on() {
+    let world = World::draw("ana: view@0s\nbob: view@30m\ncem: view@30m1ms view@31m");
+    let answer = world.ask(&Transitions, json!({}));
+    check(&answer, &[("edge:view→(end)", 1), ("edge:view→(open)", 2)]);
+    let answer = world.ask(&Transitions, json!({"per": "user"}));
+    check(&answer, &[("edge:view→(open)", 3), ("cases", 3)]);
+}
+
+#[test]
+fn edges_can_be_chosen_and_repeats_collapsed() {
+    let world = World::draw("ana: view@0s view@10s cart@40s view@50s\nbob: cart@0s buy@5s");
+    let ids = |answer: Answer, kind: &str| -> Vec<String> {
+        answer.cells.iter().filter_map(|cell| cell.id.strip_prefix(kind)).map(str::to_owned).collect()
+    };
+    assert_eq!(ids(world.ask(&Transitions, json!({"after": "view"})), "edge:"), ["view→(open)", "view→cart", "view→view"]);
+    assert_eq!(ids(world.ask(&Transitions, json!({"before": "(open)"})), "edge:"), ["buy→(open)", "view→(open)"]);
+    assert_eq!(ids(world.ask(&Transitions, json!({"after": "(start)", "top": 1})), "edge:"), ["(start)→cart"]);
+    assert!(ids(world.ask(&Transitions, json!({"times": "none"})), "time:").is_empty());
+    let collapsed = world.ask(&Transitions, json!({"repeats": "collapse"}));
+    assert_eq!(collapsed.cell("time:view→cart").value, Some(40.0 * SECOND_US as f64), "from the first of the repeats");
+    assert!(!ids(collapsed, "edge:").contains(&"view→view".to_owned()));
+    for (params, hint) in [
+        (json!({"after": "viw"}), "did you mean"),
+        (json!({"after": "(end)"}), "no event"),
+        (json!({"top": 0}), "--top 50"),
+        (json!({"per": "user", "gap": "1h"}), "--per session"),
+        (json!({"repeats": "drop"}), "collapse"),
+    ] {
+        let error = world.refuse(&Transitions, params);
+        assert!(error.contains(hint), "{error}");
+    }
+}
+
+#[test]
+fn strange_names_do_not_confuse_edges() {
+    let mut world = World::draw("ana: a→b@0s c@1s\nbob: a@0s b→c@1s\ncem: (start)@0s \"a@1s");
+    world.observed_until_us += 86_400 * SECOND_US;
+    for id in ["edge:\"a→b\"→c", "edge:a→\"b→c\"", "edge:\"(start)\"→\"\\\"a\"", "edge:(start)→\"(start)\""] {
+        assert_eq!(world.ask(&Transitions, json!({})).counts(id), (1, 1, 1), "{id}");
+    }
+    world.check_laws(&Transitions, &json!({}));
+    assert!(world.who(&Transitions, json!({}), "edge:nobody→c", None).is_none());
+    assert!(world.who(&Transitions, json!({}), "edge:(end)→c", None).is_none());
+    assert!(world.who(&Transitions, json!({}), "time:(start)→a", None).is_none());
+}
+
+#[test]
+fn groups_show_the_edges_and_times_that_they_would_alone() {
+    let world = World::draw(
+        "
+        ana: view@0s{web} cart@7s{web} view@9s{web} cart@10s{web}
+        bob: help@0s{phone} buy@3s{phone}
+        ",
+    );
+    world.check_laws(&Transitions, &json!({"top": 1, "after": "help"}));
+    world.check_laws(&Transitions, &json!({"top": 2}));
+}
+
+#[test]
+fn tables_count_like_a_map() {
+    let timed: Vec<u64> = (0..40).map(|to| key(3, to)).collect();
+    let mut table = PairTable::new(&timed);
+    type Counts = (u64, BTreeSet<u32>, Vec<i64>);
+    let mut expected: BTreeMap<(u32, u32), Counts> = BTreeMap::new();
+    let mut state = 1_u64;
+    for actor_idx in 0..300 {
+        for _ in 0..40 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let (from, to, gap_us) = ((state >> 40) as u32 % 60, (state >> 50) as u32 % 50, (state >> 33) as i64 % 1000);
+            table.add(from, to, actor_idx, gap_us);
+            let (n, people, gaps) = expected.entry((from, to)).or_default();
+            *n += 1;
+            people.insert(actor_idx);
+            if from == 3 && to < 40 {
+                gaps.push(gap_us);
+            }
+        }
+    }
+    let edges = table.drain();
+    let expected: Vec<Edge> = expected
+        .into_iter()
+        .map(|((from, to), (n, people, gaps_us))| Edge { from, to, n, people: people.len() as u64, gaps_us })
+        .collect();
+    assert_eq!(edges, expected);
+    let (odd, even): (Vec<Edge>, Vec<Edge>) = expected.iter().cloned().partition(|edge| edge.to % 2 == 1);
+    let mut merged = even;
+    merge_edges(&mut merged, odd);
+    assert_eq!(merged, expected);
+    merge_edges(&mut merged, expected.clone());
+    assert!(merged.iter().zip(&expected).all(|(twice, once)| twice.n == 2 * once.n && twice.people == 2 * once.people));
+}
+
+/// Counts pairs of a world of user activity by the definition.
+fn oracle(world: &World, collapses: bool) -> BTreeMap<String, (u64, u64, Vec<i64>)> {
+    let mut edges: BTreeMap<String, (u64, BTreeSet<&str>, Vec<i64>)> = BTreeMap::new();
+    for (actor, rows) in &world.actors {
+        let mut count = |edge: String, gap_us| {
+            let (n, people, gaps) = edges.entry(edge).or_default();
+            *n += 1;
+            people.insert(actor);
+            gaps.push(gap_us);
+        };
+        for session in rows.chunk_by(|a, b| b.time_us - a.time_us <= world.gap_us) {
+            let mut kept = session.to_vec();
+            if collapses {
+                kept.dedup_by(|later, earlier| later.name == earlier.name);
+            }
+            count(format!("(start)→{}", kept[0].name), 0);
+            kept.windows(2).for_each(|pair| count(format!("{}→{}", pair[0].name, pair[1].name), pair[1].time_us - pair[0].time_us));
+            let open = session[session.len() - 1].time_us + world.gap_us > world.observed_until_us;
+            count(format!("{}→{}", kept[kept.len() - 1].name, if open { "(open)" } else { "(end)" }), 0);
+        }
+    }
+    edges.into_iter().map(|(edge, (n, people, gaps))| (edge, (n, people.len() as u64, gaps))).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn edges_agree_with_the_definition(world in World::any(600 * SECOND_US, 300), collapses in any::<bool>()) {
+        let world = world.active();
+        let answer = world.ask(&Transitions, json!({"repeats": if collapses { "collapse" } else { "keep" }}));
+        let edges = oracle(&world, collapses);
+        prop_assert_eq!(answer.cell("edges").n, edges.len() as u64);
+        for (edge, (n, people, mut gaps)) in edges {
+            prop_assert_eq!(answer.counts(&format!("edge:{edge}")), (n, n, people));
+            if !edge.contains('(') {
+                gaps.sort_unstable();
+                let middle = (gaps[(gaps.len() - 1) / 2] + gaps[gaps.len() / 2]) as f64 / 2.0;
+                prop_assert_eq!(answer.cell(&format!("time:{edge}")).value, Some(middle));
+            }
+        }
+        for from in ["(start)", "view", "cart", "buy", "help"] {
+            let of_one = |cell: &&crate::Cell| cell.id.starts_with(&format!("share:{from}→"));
+            let leaving: Vec<(u64, u64)> = answer.cells.iter().filter(of_one).map(|cell| (cell.x.unwrap(), cell.n)).collect();
+            let sum: u64 = leaving.iter().map(|(x, _)| x).sum();
+            prop_assert!(leaving.iter().all(|(_, n)| *n == sum), "shares that leave {} add up", from);
+        }
+    }
+
+    #[test]
+    fn laws_hold(world in World::any(600 * SECOND_US, 300), top in 1..6_usize) {
+        for params in [
+            json!({}),
+            json!({"top": top, "gap": "1h"}),
+            json!({"top": top, "per": "user", "repeats": "collapse"}),
+            json!({"top": top, "times": "none", "before": "view"}),
+        ] {
+            world.check_laws(&Transitions, &params);
+        }
+    }
+}

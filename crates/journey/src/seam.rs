@@ -1,0 +1,554 @@
+//! The seam: what an operator is, what it may ask for, and what it is given.
+//!
+//! An operator never sees files, SQL or threads.
+//! It says what to count in one shard (`scan`), how counts add up (`merge`) and how they read (`finish`);
+//! the engine owns the modifiers, the shards and the order of work (docs/decisions/0004-the-seam.md).
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use diptych_event::time::Calendar;
+use diptych_event::timeline::ColumnKind;
+use diptych_event::{Names, Shard, suggest};
+use schemars::{JsonSchema, Schema};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Describes an operator; every surface (list, help, docs) is a loop over these.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct About {
+    /// Name of the operator and of its folder.
+    pub id: &'static str,
+    /// Whose journey it reads.
+    pub panel: Panel,
+    /// Title of the answer.
+    pub title: &'static str,
+    /// The question it answers, in one sentence.
+    pub question: &'static str,
+    /// What one unit is, and which row of it `--where`, `--by`, `--from` and `--to` look at.
+    pub anchor: &'static str,
+    /// How it counts, in one line, shown under every answer.
+    pub counting: &'static str,
+    /// Where the definition comes from.
+    pub sources: &'static [&'static str],
+    /// The picture that suits the answer.
+    pub chart: Chart,
+    /// Parameters that the law tests try, as JSON, over the words of `diptych_testkit::Options`: events view, cart, buy,
+    /// search, error, help; columns device, product, size.
+    pub samples: &'static [&'static str],
+    /// `spec.md` of the folder: definition, edge cases, worked examples.
+    pub spec: &'static str,
+}
+
+/// A panel of the diptych.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Panel {
+    /// Anyone who uses the product.
+    User,
+    /// Whoever pays.
+    Customer,
+    /// Where the two meet.
+    Hinge,
+}
+
+/// A picture that suits an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Chart {
+    /// Falling bars, one per step.
+    Funnel,
+    /// Bars of a distribution.
+    Histogram,
+    /// Nodes and weighted arrows.
+    Graph,
+    /// Cohorts down, periods across.
+    Grid,
+}
+
+/// Why a question cannot be answered; says what is possible.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// A parameter is missing, unknown or of the wrong form.
+    #[error("parameter {parameter}: {what}")]
+    Parameter {
+        /// Its name.
+        parameter: String,
+        /// What is wrong and what is possible.
+        what: String,
+    },
+    /// A cell was named that the answer does not have.
+    #[error("there is no cell \"{cell}\"{near}; the cells are: {known}")]
+    Cell {
+        /// The id asked for.
+        cell: String,
+        /// `, did you mean …?`
+        near: String,
+        /// Some of the ids that exist.
+        known: String,
+    },
+}
+
+impl AskError {
+    /// Makes an error about a parameter.
+    pub fn parameter(parameter: &str, what: impl Into<String>) -> Self {
+        Self::Parameter { parameter: parameter.into(), what: what.into() }
+    }
+}
+
+/// What is known about the data before any row is read.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    /// Event names.
+    pub names: Names,
+    /// Columns beside time and name, in the order of [`Shard::columns`].
+    pub columns: Vec<(String, ColumnKind)>,
+    /// Zone of days.
+    pub zone: diptych_event::time::Zone,
+    /// Gap between sessions in microseconds, from the spec.
+    pub session_gap_us: i64,
+    /// First accepted instant in microseconds; 0 without data.
+    pub first_us: i64,
+    /// End of observation in microseconds: the last accepted event (DECISIONS 11); 0 without data.
+    pub observed_until_us: i64,
+}
+
+/// What an operator may ask for while it plans.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// What is known about the data.
+    pub catalog: &'a Catalog,
+    /// SQL conditions that the plan needs evaluated, in the order of their [`MaskId`].
+    pub masks: Vec<String>,
+    /// Things the reader of the answer should know.
+    pub notes: Vec<String>,
+}
+
+/// A condition on rows that the engine evaluates for the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MaskId(pub usize);
+
+impl<'a> Context<'a> {
+    /// Makes the context of one question.
+    pub fn new(catalog: &'a Catalog) -> Self {
+        Self { catalog, masks: Vec::new(), notes: Vec::new() }
+    }
+
+    /// Registers an SQL condition on rows; the engine checks it before any row is read.
+    pub fn mask(&mut self, sql: &str) -> MaskId {
+        if let Some(known) = self.masks.iter().position(|mask| mask == sql) {
+            return MaskId(known);
+        }
+        self.masks.push(sql.into());
+        MaskId(self.masks.len() - 1)
+    }
+
+    /// Finds the code of an event name.
+    pub fn name(&self, parameter: &str, name: &str) -> Result<u32, AskError> {
+        self.catalog.names.code(name).ok_or_else(|| {
+            let near = suggest::did_you_mean(name, self.catalog.names.iter());
+            let mut known: Vec<&str> = self.catalog.names.iter().collect();
+            known.sort_unstable();
+            let more = if known.len() > 12 { format!(", … ({} in all)", known.len()) } else { String::new() };
+            known.truncate(12);
+            AskError::parameter(parameter, format!("no event is called \"{name}\"{near}; events: {}{more}", known.join(", ")))
+        })
+    }
+
+    /// Finds the position of a column with dictionary or whole-number values.
+    pub fn column(&self, parameter: &str, column: &str) -> Result<usize, AskError> {
+        let known = || self.catalog.columns.iter().map(|(name, _)| name.as_str());
+        self.catalog.columns.iter().position(|(name, _)| name == column).ok_or_else(|| {
+            let near = suggest::did_you_mean(column, known());
+            AskError::parameter(
+                parameter,
+                format!("no column is called \"{column}\"{near}; columns: {}", known().collect::<Vec<_>>().join(", ")),
+            )
+        })
+    }
+
+    /// Makes the calendar of all days of the data.
+    pub fn calendar(&self) -> Calendar {
+        Calendar::new(self.catalog.first_us, self.catalog.observed_until_us, self.catalog.zone)
+    }
+}
+
+/// One shard as a question sees it.
+#[derive(Debug, Clone)]
+pub struct View<'a> {
+    /// The timelines.
+    pub shard: Shard<'a>,
+    /// `--actors`: which actors count, shape `[actors]`; `None` for all.
+    pub actors: Option<&'a [bool]>,
+    /// `--where`: which rows may be anchors, shape `[rows]`; `None` for all.
+    pub admitted: Option<&'a [bool]>,
+    /// `--from`/`--to`: the instants that anchors must lie in.
+    pub period_us: Range<i64>,
+    /// `--by`/`--versus`: the group of each row, shape `[rows]`; `None` when there is one group.
+    pub groups: Option<&'a [u32]>,
+    /// The plan's conditions by [`MaskId`], each of shape `[rows]`.
+    pub masks: &'a [Vec<bool>],
+}
+
+impl View<'_> {
+    /// Walks the selected actors with their rows.
+    pub fn journeys(&self) -> impl Iterator<Item = (usize, Range<usize>)> + '_ {
+        (0..self.shard.n_actors())
+            .filter(|actor_idx| self.actors.is_none_or(|actors| actors[*actor_idx]))
+            .map(|actor_idx| (actor_idx, self.shard.rows(actor_idx)))
+    }
+
+    /// Tells whether the unit anchored at `row` counts.
+    pub fn admits(&self, row: usize) -> bool {
+        self.period_us.contains(&self.shard.time_us[row]) && self.admitted.is_none_or(|admitted| admitted[row])
+    }
+
+    /// Tells whether every row may be an anchor.
+    pub fn admits_all(&self) -> bool {
+        self.admitted.is_none() && self.period_us == ALL_TIME
+    }
+
+    /// Returns the group of the unit anchored at `row`.
+    pub fn group(&self, row: usize) -> u32 {
+        self.groups.map_or(0, |groups| groups[row])
+    }
+}
+
+/// The period of a question without `--from` and `--to`.
+pub const ALL_TIME: Range<i64> = i64::MIN..i64::MAX;
+
+/// Partials of one shard: one over everything, and one per group where the question splits.
+#[derive(Debug)]
+pub struct Groups<P> {
+    /// Counts over all units.
+    pub total: P,
+    /// Counts per group code; empty when the question does not split.
+    pub split: Vec<P>,
+}
+
+impl<P> Groups<P> {
+    /// Gives a unit of `group` to the total and, where the question splits, to its group.
+    pub fn each(&mut self, group: u32, mut add: impl FnMut(&mut P)) {
+        add(&mut self.total);
+        if let Some(partial) = self.split.get_mut(group as usize) {
+            add(partial);
+        }
+    }
+}
+
+/// What a cell counts, and so what [`AnyOperator::who`] lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// People (user panel) or accounts (customer panel).
+    Actor,
+    /// Sessions.
+    Session,
+    /// Rows, or pairs of neighbouring rows.
+    Event,
+    /// Microseconds.
+    Duration,
+}
+
+/// One number of an answer.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Cell {
+    /// Name of the cell, stable for the question: `step:2`, `edge:view→cart`.
+    pub id: String,
+    /// What it says, for people.
+    pub label: String,
+    /// What it counts.
+    pub unit: Unit,
+    /// Units with the property; `None` where the cell is not a share.
+    pub x: Option<u64>,
+    /// Units in the base.
+    pub n: u64,
+    /// Distinct actors that `who` opens.
+    pub people: u64,
+    /// The number itself: a share, a count or a duration in microseconds; `None` when there is nothing to divide by.
+    pub value: Option<f64>,
+    /// Lower end of the interval.
+    pub lo: Option<f64>,
+    /// Upper end of the interval.
+    pub hi: Option<f64>,
+    /// How the interval was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<&'static str>,
+    /// METRICS C1: `no_data`, `low_n`, `immature_cohort`, …
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<&'static str>,
+}
+
+impl Cell {
+    /// Makes a cell that counts actors.
+    pub fn people(id: impl Into<String>, label: impl Into<String>, people: u64) -> Self {
+        Self::count(id, label, Unit::Actor, people, people)
+    }
+
+    /// Makes a cell that counts `n` units of `people` actors.
+    pub fn count(id: impl Into<String>, label: impl Into<String>, unit: Unit, n: u64, people: u64) -> Self {
+        Self {
+            id: id.into(),
+            label: label.into(),
+            unit,
+            x: None,
+            n,
+            people,
+            value: Some(n as f64),
+            lo: None,
+            hi: None,
+            method: None,
+            flags: Vec::new(),
+        }
+    }
+
+    /// Makes a cell that is the share `x` of `n`, with Wilson's interval and the flags of METRICS C8.
+    ///
+    /// `people` are the actors behind `x`.
+    pub fn share(id: impl Into<String>, label: impl Into<String>, unit: Unit, x: u64, n: u64, people: u64) -> Self {
+        let interval = crate::stats::wilson(x, n);
+        Self {
+            id: id.into(),
+            label: label.into(),
+            unit,
+            x: Some(x),
+            n,
+            people,
+            value: crate::stats::ratio(x, n),
+            lo: interval.map(|(lo, _)| lo),
+            hi: interval.map(|(_, hi)| hi),
+            method: interval.map(|_| "wilson"),
+            flags: match n {
+                0 => vec!["no_data"],
+                1..30 => vec!["low_n"],
+                _ => Vec::new(),
+            },
+        }
+    }
+
+    /// Makes a cell that is a quantile or mean of `n` durations.
+    pub fn duration(id: impl Into<String>, label: impl Into<String>, n: u64, people: u64, value_us: Option<f64>) -> Self {
+        let mut cell = Self::count(id, label, Unit::Duration, n, people);
+        cell.value = value_us;
+        if n == 0 {
+            cell.flags.push("no_data");
+        }
+        cell
+    }
+
+    /// Adds an interval.
+    pub fn with_interval(mut self, interval: Option<(f64, f64)>, method: &'static str) -> Self {
+        if let Some((lo, hi)) = interval {
+            (self.lo, self.hi, self.method) = (Some(lo), Some(hi), Some(method));
+        }
+        self
+    }
+
+    /// Adds a flag.
+    pub fn flagged(mut self, flag: &'static str) -> Self {
+        self.flags.push(flag);
+        self
+    }
+}
+
+/// The people and rows behind a cell.
+#[derive(Debug, Default)]
+pub struct Evidence {
+    /// One entry per unit: the actor and the instants that make the unit count.
+    pub units: Vec<Witness>,
+}
+
+/// One unit behind a cell.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Witness {
+    /// The actor.
+    pub actor: String,
+    /// The rows that make the unit count: instant in microseconds and event name.
+    pub rows: Vec<(i64, String)>,
+}
+
+impl Evidence {
+    /// Adds the unit of `actor_idx` that is made of `rows`.
+    pub fn add(&mut self, view: &View, names: &Names, actor_idx: usize, rows: &[usize]) {
+        self.units.push(Witness {
+            actor: view.shard.actors.get(actor_idx).to_owned(),
+            rows: rows.iter().map(|row| (view.shard.time_us[*row], names.text(view.shard.name[*row]).to_owned())).collect(),
+        });
+    }
+
+    /// Returns the number of distinct actors.
+    pub fn n_actors(&self) -> u64 {
+        let mut actors: Vec<&str> = self.units.iter().map(|unit| unit.actor.as_str()).collect();
+        actors.sort_unstable();
+        actors.dedup();
+        actors.len() as u64
+    }
+}
+
+/// A question about journeys: one folder under `ops/`, one line in [`crate::OPERATORS`].
+///
+/// Laws, tested over every operator: `merge` is associative and commutative; no answer depends on the order of rows,
+/// shards or dictionary codes; `who(cell)` lists exactly `cell.people` actors; a group of `--by` equals the same
+/// question with `--where`.
+pub trait Operator: Sync + 'static {
+    /// What the asker says.
+    type Params: DeserializeOwned + Serialize + JsonSchema;
+    /// The checked question: all that can go wrong goes wrong before it exists.
+    type Plan: Send + Sync + 'static;
+    /// What some actors contribute; exact: whole numbers, or rows that `finish` sorts.
+    type Partial: Send + Serialize + 'static;
+
+    /// The index card.
+    const ABOUT: About;
+
+    /// Checks the parameters.
+    fn plan(&self, params: &Self::Params, context: &mut Context) -> Result<Self::Plan, AskError>;
+    /// Makes the partial of nobody.
+    fn empty(&self, plan: &Self::Plan) -> Self::Partial;
+    /// Counts one shard.
+    fn scan(&self, plan: &Self::Plan, view: &View, out: &mut Groups<Self::Partial>);
+    /// Adds `other` to `total`.
+    fn merge(&self, plan: &Self::Plan, total: &mut Self::Partial, other: Self::Partial);
+    /// Asks for another scan from nothing, with a plan that knows more; at most three scans are made.
+    ///
+    /// `partials` are those of everything and then of each group, so that a group can get what it would get alone.
+    fn refine(&self, _plan: &Self::Plan, _partials: &[&Self::Partial]) -> Option<Self::Plan> {
+        None
+    }
+    /// Makes the cells of the answer, in reading order.
+    fn finish(&self, plan: &Self::Plan, total: Self::Partial) -> Vec<Cell>;
+    /// Lists the units behind a cell in one shard; `false` when the operator has no such cell.
+    fn who(&self, plan: &Self::Plan, view: &View, cell: &str, sink: &mut Evidence) -> bool;
+    /// Estimates the bytes that a partial holds, for the memory limit.
+    fn size_bytes(&self, partial: &Self::Partial) -> usize;
+}
+
+/// A plan of some operator.
+pub type AnyPlan = Box<dyn Any + Send + Sync>;
+/// Partials of some operator.
+pub type AnyGroups = Box<dyn Any + Send>;
+
+/// An operator with its types erased, so that surfaces can loop over all of them.
+pub trait AnyOperator: Sync {
+    /// Returns the index card.
+    fn about(&self) -> &'static About;
+    /// Returns the JSON Schema of the parameters.
+    fn schema(&self) -> Schema;
+    /// Checks parameters; returns the plan and the parameters with all defaults.
+    fn plan(&self, params: serde_json::Value, context: &mut Context) -> Result<(AnyPlan, serde_json::Value), AskError>;
+    /// Scans one shard with `n_groups` groups (0 when the question does not split).
+    fn scan(&self, plan: &AnyPlan, view: &View, n_groups: usize) -> AnyGroups;
+    /// Turns the partials of one shard into totals under the groups' labels.
+    fn totals(&self, groups: AnyGroups, labels: &[Option<String>]) -> AnyTotals;
+    /// Adds totals.
+    fn merge(&self, plan: &AnyPlan, total: &mut AnyTotals, other: AnyTotals);
+    /// Makes the totals of no shard.
+    fn empty(&self, plan: &AnyPlan) -> AnyTotals;
+    /// Asks for another scan.
+    fn refine(&self, plan: &AnyPlan, total: &AnyTotals) -> Option<AnyPlan>;
+    /// Makes the cells: of everything, and per group in order of their labels.
+    fn finish(&self, plan: &AnyPlan, total: AnyTotals) -> (Vec<Cell>, Vec<(Option<String>, Vec<Cell>)>);
+    /// Lists the units behind a cell in one shard.
+    fn who(&self, plan: &AnyPlan, view: &View, cell: &str, sink: &mut Evidence) -> bool;
+    /// Estimates the bytes that totals hold.
+    fn size_bytes(&self, total: &AnyTotals) -> usize;
+    /// Writes totals as JSON, for the check that partials are exact.
+    fn partial_json(&self, total: &AnyTotals) -> serde_json::Value;
+}
+
+/// Totals of some operator: over everything and per group label.
+pub struct AnyTotals(Box<dyn Any + Send>);
+
+struct Totals<P> {
+    total: P,
+    split: BTreeMap<Option<String>, P>,
+}
+
+const WRONG_TYPE: &str = "plans, groups and totals are handed back to the operator that made them";
+
+fn plan_of<O: Operator>(plan: &AnyPlan) -> &O::Plan {
+    plan.downcast_ref().expect(WRONG_TYPE)
+}
+
+fn totals_of<O: Operator>(total: &AnyTotals) -> &Totals<O::Partial> {
+    total.0.downcast_ref().expect(WRONG_TYPE)
+}
+
+impl<O: Operator> AnyOperator for O {
+    fn about(&self) -> &'static About {
+        const { &O::ABOUT }
+    }
+
+    fn schema(&self) -> Schema {
+        schemars::schema_for!(O::Params)
+    }
+
+    fn plan(&self, params: serde_json::Value, context: &mut Context) -> Result<(AnyPlan, serde_json::Value), AskError> {
+        let params: O::Params = serde_json::from_value(params).map_err(|error| {
+            let what = error.to_string();
+            let parameter = what.split('`').nth(1).unwrap_or("").to_owned();
+            AskError::Parameter { parameter, what }
+        })?;
+        let plan = Operator::plan(self, &params, context)?;
+        let effective = serde_json::to_value(&params).expect("parameters are plain data");
+        Ok((Box::new(plan), effective))
+    }
+
+    fn scan(&self, plan: &AnyPlan, view: &View, n_groups: usize) -> AnyGroups {
+        let plan = plan_of::<O>(plan);
+        let mut groups =
+            Groups { total: Operator::empty(self, plan), split: (0..n_groups).map(|_| Operator::empty(self, plan)).collect() };
+        Operator::scan(self, plan, view, &mut groups);
+        Box::new(groups)
+    }
+
+    fn totals(&self, groups: AnyGroups, labels: &[Option<String>]) -> AnyTotals {
+        let groups: Groups<O::Partial> = *groups.downcast().expect(WRONG_TYPE);
+        AnyTotals(Box::new(Totals { total: groups.total, split: labels.iter().cloned().zip(groups.split).collect() }))
+    }
+
+    fn merge(&self, plan: &AnyPlan, total: &mut AnyTotals, other: AnyTotals) {
+        let plan = plan_of::<O>(plan);
+        let total: &mut Totals<O::Partial> = total.0.downcast_mut().expect(WRONG_TYPE);
+        let other: Totals<O::Partial> = *other.0.downcast().expect(WRONG_TYPE);
+        Operator::merge(self, plan, &mut total.total, other.total);
+        for (label, partial) in other.split {
+            let into = total.split.entry(label).or_insert_with(|| Operator::empty(self, plan));
+            Operator::merge(self, plan, into, partial);
+        }
+    }
+
+    fn empty(&self, plan: &AnyPlan) -> AnyTotals {
+        AnyTotals(Box::new(Totals { total: Operator::empty(self, plan_of::<O>(plan)), split: BTreeMap::new() }))
+    }
+
+    fn refine(&self, plan: &AnyPlan, total: &AnyTotals) -> Option<AnyPlan> {
+        let totals = totals_of::<O>(total);
+        let partials: Vec<&O::Partial> = std::iter::once(&totals.total).chain(totals.split.values()).collect();
+        let plan = Operator::refine(self, plan_of::<O>(plan), &partials)?;
+        Some(Box::new(plan))
+    }
+
+    fn finish(&self, plan: &AnyPlan, total: AnyTotals) -> (Vec<Cell>, Vec<(Option<String>, Vec<Cell>)>) {
+        let plan = plan_of::<O>(plan);
+        let total: Totals<O::Partial> = *total.0.downcast().expect(WRONG_TYPE);
+        let split = total.split.into_iter().map(|(label, partial)| (label, Operator::finish(self, plan, partial))).collect();
+        (Operator::finish(self, plan, total.total), split)
+    }
+
+    fn who(&self, plan: &AnyPlan, view: &View, cell: &str, sink: &mut Evidence) -> bool {
+        Operator::who(self, plan_of::<O>(plan), view, cell, sink)
+    }
+
+    fn size_bytes(&self, total: &AnyTotals) -> usize {
+        let totals = totals_of::<O>(total);
+        Operator::size_bytes(self, &totals.total) + totals.split.values().map(|partial| Operator::size_bytes(self, partial)).sum::<usize>()
+    }
+
+    fn partial_json(&self, total: &AnyTotals) -> serde_json::Value {
+        let totals = totals_of::<O>(total);
+        serde_json::to_value(&totals.total).expect("partials are plain data")
+    }
+}
+

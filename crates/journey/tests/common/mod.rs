@@ -1,0 +1,177 @@
+//! Asks operators about worlds in memory, the way the engine does.
+
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use diptych_event::time::Zone;
+use diptych_journey::seam::{ALL_TIME, AnyPlan, AnyTotals, Evidence};
+use diptych_journey::{AnyOperator, AskError, Catalog, Cell, Context, View, answer};
+use diptych_testkit::{OwnedShard, Random, World};
+use serde_json::Value;
+
+/// The most scans of a question.
+const MAX_SCANS: usize = 3;
+
+/// A question, and how the work on it is cut.
+#[derive(Clone)]
+pub struct Question<'a> {
+    pub operator: &'static dyn AnyOperator,
+    pub params: Value,
+    pub condition: Option<&'a str>,
+    pub by: Option<&'a str>,
+    pub zone: Zone,
+    pub session_gap_us: i64,
+    /// End of observation; the last event unless given.
+    pub observed_until_us: Option<i64>,
+    pub n_shards: usize,
+    /// Seed of the order in which shards are merged.
+    pub merge_seed: u64,
+}
+
+impl Question<'_> {
+    pub fn new(operator: &'static dyn AnyOperator, params: Value) -> Self {
+        Self {
+            operator,
+            params,
+            condition: None,
+            by: None,
+            zone: Zone::UTC,
+            session_gap_us: 1_800_000_000,
+            observed_until_us: None,
+            n_shards: 1,
+            merge_seed: 0,
+        }
+    }
+}
+
+/// What came of a question.
+pub struct Answer {
+    pub cells: Vec<Cell>,
+    pub groups: Vec<(Option<String>, Vec<Cell>)>,
+    /// The parameters with all defaults.
+    pub params: Value,
+    /// The merged partial of each scan as JSON.
+    pub partials: Vec<Value>,
+    operator: &'static dyn AnyOperator,
+    plan: AnyPlan,
+    slices: Vec<Slice>,
+}
+
+impl Answer {
+    /// Lists the units behind a cell; `None` when the operator does not know the cell.
+    pub fn who(&self, cell: &str) -> Option<Evidence> {
+        let mut evidence = Evidence::default();
+        let known = self.slices.iter().map(|slice| {
+            let view = View { groups: None, ..slice.view() };
+            self.operator.who(&self.plan, &view, cell, &mut evidence)
+        });
+        // Every shard is asked, so no short cut.
+        let known = known.fold(true, |all, known| all & known);
+        known.then_some(evidence)
+    }
+
+    /// Writes the cells of everything, to be compared byte by byte.
+    pub fn text(&self) -> String {
+        text(&self.cells)
+    }
+
+    /// Writes all cells with their groups, to be compared byte by byte.
+    pub fn full_text(&self) -> String {
+        let groups = self.groups.iter().map(|(label, cells)| format!("\n[{label:?}] {}", text(cells)));
+        self.text() + &groups.collect::<String>()
+    }
+}
+
+/// Writes cells as JSON.
+pub fn text(cells: &[Cell]) -> String {
+    serde_json::to_string(cells).expect("cells are plain data")
+}
+
+/// One shard with all that the question makes of it.
+struct Slice {
+    owned: OwnedShard,
+    admitted: Option<Vec<bool>>,
+    groups: Option<Vec<u32>>,
+    labels: Vec<Option<String>>,
+    masks: Vec<Vec<bool>>,
+}
+
+impl Slice {
+    fn view(&self) -> View<'_> {
+        View {
+            shard: self.owned.shard(),
+            actors: None,
+            admitted: self.admitted.as_deref(),
+            period_us: ALL_TIME,
+            groups: self.groups.as_deref(),
+            masks: &self.masks,
+        }
+    }
+}
+
+/// Asks a question about a world.
+///
+/// # Panics
+/// When a condition is beyond what tests understand.
+pub fn ask(world: &World, question: &Question) -> Result<Answer, AskError> {
+    let catalog = Catalog {
+        names: world.names().clone(),
+        columns: world.columns(),
+        zone: question.zone,
+        session_gap_us: question.session_gap_us,
+        first_us: world.first_us(),
+        observed_until_us: question.observed_until_us.unwrap_or(world.last_us()),
+    };
+    let mut context = Context::new(&catalog);
+    let operator = question.operator;
+    let (mut plan, params) = operator.plan(question.params.clone(), &mut context)?;
+    let masks = std::mem::take(&mut context.masks);
+    let slices: Vec<Slice> = world
+        .shards(question.n_shards)
+        .into_iter()
+        .map(|owned| {
+            let mask = |sql: &str| world.mask(&owned, sql).unwrap_or_else(|what| panic!("{what}"));
+            let admitted = question.condition.map(mask);
+            let masks = masks.iter().map(|sql| mask(sql)).collect();
+            let groups = question.by.map(|by| world.groups(&owned, by).unwrap_or_else(|what| panic!("{what}")));
+            let (groups, labels) = groups.map_or((None, Vec::new()), |(codes, labels)| (Some(codes), labels));
+            Slice { owned, admitted, groups, labels, masks }
+        })
+        .collect();
+    let mut partials = Vec::new();
+    let total = loop {
+        let total = scan(operator, &plan, &slices, question.merge_seed);
+        partials.push(operator.partial_json(&total));
+        if partials.len() == MAX_SCANS {
+            break total;
+        }
+        match operator.refine(&plan, &total) {
+            Some(refined) => plan = refined,
+            None => break total,
+        }
+    };
+    let (cells, groups) = operator.finish(&plan, total);
+    Ok(Answer { cells, groups, params, partials, operator, plan, slices })
+}
+
+/// Scans all shards and merges them: in turn for seed 0, otherwise in any order and in any pairs.
+fn scan(operator: &dyn AnyOperator, plan: &AnyPlan, slices: &[Slice], merge_seed: u64) -> AnyTotals {
+    let mut total = operator.empty(plan);
+    if merge_seed == 0 {
+        for slice in slices {
+            answer::add_shard(operator, plan, &slice.view(), &slice.labels, &mut total);
+        }
+        return total;
+    }
+    let mut random = Random::new(merge_seed);
+    let mut parts: Vec<AnyTotals> = slices
+        .iter()
+        .map(|slice| operator.totals(operator.scan(plan, &slice.view(), slice.labels.len()), &slice.labels))
+        .collect();
+    parts.push(total);
+    while parts.len() > 1 {
+        let other = parts.swap_remove(random.below(parts.len()));
+        let into = random.below(parts.len());
+        operator.merge(plan, &mut parts[into], other);
+    }
+    parts.pop().expect("there is at least the empty one")
+}

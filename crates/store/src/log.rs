@@ -1,0 +1,274 @@
+//! The durable log: one Delta table, protocol reader 1 / writer 2, readable by DuckDB, Polars and Spark.
+//!
+//! Only the holder of the write lock appends; every append is one Parquet file and one commit, and is safe against a
+//! kill at any moment: a file that was not committed is not part of the log and is removed by the next writer.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use deltalake_core::kernel::transaction::{CommitBuilder, TableReference};
+use deltalake_core::kernel::{Action, Add, DataType as DeltaType, PrimitiveType, StructField, Transaction};
+use deltalake_core::operations::create::CreateBuilder;
+use deltalake_core::protocol::{DeltaOperation, SaveMode};
+use deltalake_core::{DeltaTable, DeltaTableError};
+use diptych_event::log::{LOG_COLUMNS, LogType};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+use tokio::runtime::Runtime;
+use url::Url;
+use uuid::Uuid;
+
+use crate::StoreError;
+use crate::workspace::Workspace;
+
+/// The log of a workspace.
+pub struct Log {
+    root: PathBuf,
+    table: DeltaTable,
+    runtime: Runtime,
+}
+
+/// One Parquet file of the log.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LogFile {
+    /// Name of the file in the log's folder.
+    pub name: String,
+    /// Size in bytes.
+    pub size_bytes: u64,
+    /// Number of rows.
+    pub n_rows: u64,
+}
+
+impl Log {
+    /// Opens the log of a workspace, making an empty one when there is none.
+    pub fn open_or_create(workspace: &Workspace) -> Result<Self, StoreError> {
+        let root = workspace.store("log");
+        if root.join("_delta_log").is_dir() {
+            return Self::open(workspace);
+        }
+        fs::create_dir_all(&root).map_err(StoreError::io(&root, "making the log"))?;
+        let runtime = runtime();
+        let create = CreateBuilder::new()
+            .with_location(url_of(&root)?.to_string())
+            .with_table_name("events")
+            .with_columns(LOG_COLUMNS.iter().map(|(name, kind)| delta_field(name, *kind)));
+        let table = runtime.block_on(async { create.await }).map_err(|error| log_error(&root, "making the log", error))?;
+        Ok(Self { root, table, runtime })
+    }
+
+    /// Opens the log of a workspace at its newest version.
+    pub fn open(workspace: &Workspace) -> Result<Self, StoreError> {
+        let root = workspace.store("log");
+        if !root.join("_delta_log").is_dir() {
+            return Err(StoreError::NotAWorkspace { root: workspace.root().to_owned(), missing: "store/log (nothing was imported yet)" });
+        }
+        let runtime = runtime();
+        let url = url_of(&root)?;
+        let table = runtime
+            .block_on(async { deltalake_core::open_table(url).await })
+            .map_err(|error| log_error(&root, "opening the log", error))?;
+        Ok(Self { root, table, runtime })
+    }
+
+    /// Returns the folder of the log.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns the version of the newest commit.
+    pub fn version(&self) -> u64 {
+        self.table.version().map_or(0, |version| version as u64)
+    }
+
+    /// Returns the files of the log in order of their names, which is the order of their commits.
+    pub fn files(&self) -> Result<Vec<LogFile>, StoreError> {
+        let snapshot = self.table.snapshot().map_err(|error| log_error(&self.root, "reading the log", error))?;
+        let mut files: Vec<LogFile> = snapshot
+            .log_data()
+            .iter()
+            .map(|file| LogFile {
+                name: file.path().into_owned(),
+                size_bytes: file.size() as u64,
+                n_rows: file.num_records().unwrap_or(0) as u64,
+            })
+            .collect();
+        files.sort();
+        Ok(files)
+    }
+
+    /// Returns the columns of the log.
+    pub fn schema(&self) -> Result<SchemaRef, StoreError> {
+        let snapshot = self.table.snapshot().map_err(|error| log_error(&self.root, "reading the log", error))?;
+        let fields = snapshot.schema().fields().map(|field| Field::new(field.name(), arrow_type(field.data_type()), true)).collect::<Vec<_>>();
+        Ok(Arc::new(Schema::new(fields)))
+    }
+
+    /// Adds columns that the log does not have yet; earlier rows have no value there.
+    pub fn add_columns(&mut self, columns: &[(String, LogType)]) -> Result<(), StoreError> {
+        let schema = self.schema()?;
+        let missing: Vec<StructField> = columns
+            .iter()
+            .filter(|(name, _)| schema.field_with_name(name).is_err())
+            .map(|(name, kind)| delta_field(name, *kind))
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let add = self.table.clone().add_columns().with_fields(missing);
+        self.table = self
+            .runtime
+            .block_on(async { add.await })
+            .map_err(|error| log_error(&self.root, "adding columns to the log", error))?;
+        Ok(())
+    }
+
+    /// Returns the last version that `app` committed with [`Log::append`].
+    pub fn last_of(&self, app: &str) -> Result<Option<i64>, StoreError> {
+        let snapshot = self.table.snapshot().map_err(|error| log_error(&self.root, "reading the log", error))?;
+        let log_store = self.table.log_store();
+        self.runtime
+            .block_on(async { snapshot.transaction_version(log_store.as_ref(), app).await })
+            .map_err(|error| log_error(&self.root, "reading the log", error))
+    }
+
+    /// Appends rows as one file and one commit, marked as `marker` = (app, version) for [`Log::last_of`].
+    ///
+    /// Returns the name of the file. When it returns, the rows survive a kill.
+    pub fn append(&mut self, batches: &[RecordBatch], marker: (&str, i64)) -> Result<String, StoreError> {
+        let schema = batches.first().expect("an append has rows").schema();
+        let name = format!("{:010}-{}.parquet", self.version() + 1, Uuid::new_v4().simple());
+        let path = self.root.join(&name);
+        let n_rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        write_parquet(&path, schema, batches)?;
+        let size_bytes = fs::metadata(&path).map_err(StoreError::io(&path, "reading"))?.len();
+        let add = Add {
+            path: name.clone(),
+            size: size_bytes as i64,
+            modification_time: 0,
+            data_change: true,
+            stats: Some(format!("{{\"numRecords\":{n_rows}}}")),
+            ..Add::default()
+        };
+        let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
+        let table = &self.table;
+        let commit = async {
+            let snapshot = table.snapshot()?;
+            let finished = CommitBuilder::from(
+                deltalake_core::kernel::transaction::CommitProperties::default()
+                    .with_application_transaction(Transaction::new(marker.0, marker.1)),
+            )
+            .with_actions(vec![Action::Add(add)])
+            .build(Some(snapshot as &dyn TableReference), table.log_store(), operation)
+            .await?;
+            Ok::<_, DeltaTableError>(finished.version())
+        };
+        let version = self.runtime.block_on(commit).map_err(|error| {
+            let _ = fs::remove_file(&path);
+            log_error(&self.root, "committing to the log", error)
+        })?;
+        let commit_path = self.root.join(format!("_delta_log/{version:020}.json"));
+        File::open(&commit_path).and_then(|file| file.sync_all()).map_err(StoreError::io(&commit_path, "saving the commit"))?;
+        self.runtime
+            .block_on(async { self.table.update_incremental(None).await })
+            .map_err(|error| log_error(&self.root, "reading the log", error))?;
+        Ok(name)
+    }
+
+    /// Removes data files that no commit names, left by a process that died.
+    pub fn remove_orphans(&self) -> Result<usize, StoreError> {
+        let known: std::collections::BTreeSet<String> = self.files()?.into_iter().map(|file| file.name).collect();
+        let mut n_removed = 0;
+        for entry in fs::read_dir(&self.root).map_err(StoreError::io(&self.root, "listing the log"))?.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.ends_with(".parquet") && !known.contains(&name) {
+                fs::remove_file(entry.path()).map_err(StoreError::io(&entry.path(), "removing"))?;
+                n_removed += 1;
+            }
+        }
+        Ok(n_removed)
+    }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime of one thread")
+}
+
+fn url_of(root: &Path) -> Result<Url, StoreError> {
+    let absolute = fs::canonicalize(root).map_err(StoreError::io(root, "finding"))?;
+    Url::from_directory_path(&absolute).map_err(|()| StoreError::damaged(root, "the path cannot be written as an address"))
+}
+
+fn log_error(root: &Path, doing: &'static str, error: DeltaTableError) -> StoreError {
+    let what = error.to_string();
+    let full = ["No space left", "os error 28"].iter().any(|sign| what.contains(sign));
+    let hint = if full { " (the disk is full; free some space and run the same command again, it goes on where it stopped)" } else { "" };
+    StoreError::Log { path: root.to_owned(), doing, what: format!("{what}{hint}") }
+}
+
+fn write_parquet(path: &Path, schema: SchemaRef, batches: &[RecordBatch]) -> Result<(), StoreError> {
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).expect("1 is a level")))
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_max_row_group_row_count(Some(1 << 20))
+        .set_column_dictionary_enabled(ColumnPath::from("event_id"), false)
+        .set_column_dictionary_enabled(ColumnPath::from("time"), false)
+        .set_column_encoding(ColumnPath::from("time"), Encoding::DELTA_BINARY_PACKED)
+        .set_column_dictionary_enabled(ColumnPath::from("line"), false)
+        .set_column_encoding(ColumnPath::from("line"), Encoding::DELTA_BINARY_PACKED)
+        .build();
+    let file = File::create(path).map_err(StoreError::io(path, "making"))?;
+    let write = || -> Result<(), parquet::errors::ParquetError> {
+        let mut writer = ArrowWriter::try_new(file, schema, Some(properties))?;
+        for batch in batches {
+            writer.write(batch)?;
+        }
+        writer.into_inner()?.sync_all()?;
+        Ok(())
+    };
+    write().map_err(|error| {
+        let _ = fs::remove_file(path);
+        let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<std::io::Error>());
+        let source = match source {
+            Some(io) => std::io::Error::new(io.kind(), io.to_string()),
+            None => std::io::Error::other(error.to_string()),
+        };
+        StoreError::Io { path: path.to_owned(), doing: "writing to the log", source }
+    })
+}
+
+fn delta_field(name: &str, kind: LogType) -> StructField {
+    let kind = match kind {
+        LogType::Text => PrimitiveType::String,
+        LogType::Integer => PrimitiveType::Long,
+        LogType::Number => PrimitiveType::Double,
+        LogType::Time => PrimitiveType::Timestamp,
+        LogType::Boolean => PrimitiveType::Boolean,
+    };
+    StructField::nullable(name, DeltaType::Primitive(kind))
+}
+
+/// Returns the Arrow type of a log column.
+pub fn arrow_type_of(kind: LogType) -> DataType {
+    match kind {
+        LogType::Text => DataType::Utf8,
+        LogType::Integer => DataType::Int64,
+        LogType::Number => DataType::Float64,
+        LogType::Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        LogType::Boolean => DataType::Boolean,
+    }
+}
+
+fn arrow_type(kind: &DeltaType) -> DataType {
+    match kind {
+        DeltaType::Primitive(PrimitiveType::Long) => DataType::Int64,
+        DeltaType::Primitive(PrimitiveType::Double) => DataType::Float64,
+        DeltaType::Primitive(PrimitiveType::Timestamp) => arrow_type_of(LogType::Time),
+        DeltaType::Primitive(PrimitiveType::Boolean) => DataType::Boolean,
+        _ => DataType::Utf8,
+    }
+}

@@ -1,0 +1,479 @@
+//! Making timelines from the log.
+//!
+//! Rows are dealt to shards while the log is read, spilled to disk when they become many, then sorted shard by shard:
+//! memory is bounded by [`SPILL_ROWS`], one shard, and the distinct ids and texts.
+
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch, StringArray, UInt32Array};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, Field, Float64Type, Int32Type, Int64Type, Schema, SchemaRef, TimestampMicrosecondType, UInt32Type};
+use arrow::error::ArrowError;
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::StreamWriter;
+use diptych_event::Names;
+use diptych_event::log::{PROPERTY_PREFIX, TIMELINE_TEXT_FIELDS};
+use diptych_event::timeline::NO_CODE;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use std::sync::Arc;
+
+use super::segment::{Collected, CollectedColumn, SegmentWriter, ShardData, rows_schema, write_dictionaries, write_error};
+use super::{Card, ColumnSpec, MAX_DISTINCT, Timelines, folder, read_card};
+use crate::StoreError;
+use crate::hash::{content_hashes, id_hash, shard_of};
+use crate::log::{Log, LogFile};
+use crate::workspace::{Workspace, WriteLock, write_atomically};
+
+/// Rows that are collected in memory before they are spilled.
+const SPILL_ROWS: usize = 3 << 20;
+/// Rows read from the log at a time.
+const BATCH_ROWS: usize = 1 << 16;
+
+/// Hears of rows done and rows to do.
+pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
+
+/// Brings the timelines up to the log: adds what is new, or makes all anew when the spec asks for other columns.
+///
+/// O(new rows log rows), plus the rows of small segments that are merged.
+pub fn update(workspace: &Workspace, log: &Log, columns: &[ColumnSpec], _lock: &WriteLock, progress: Progress) -> Result<(), StoreError> {
+    let folder = folder(workspace);
+    fs::create_dir_all(&folder).map_err(StoreError::io(&folder, "making the timelines"))?;
+    let files = log.files()?;
+    let old = read_card(workspace).ok().flatten().filter(|card| {
+        card.columns == columns && card.covered.iter().all(|covered| files.iter().any(|file| file.name == *covered))
+    });
+    let (old_timelines, mut card) = match old {
+        Some(card) => (Timelines::open(workspace).ok().flatten(), card),
+        None => (None, Card { columns: columns.to_vec(), next: next_number(workspace), ..Card::default() }),
+    };
+    if old_timelines.is_none() {
+        card.segments.clear();
+        card.covered.clear();
+    }
+    let new_files: Vec<&LogFile> = files.iter().filter(|file| !card.covered.contains(&file.name)).collect();
+    if new_files.is_empty() && card.dictionaries.is_some() {
+        return Ok(());
+    }
+    let spill = folder.join("spill");
+    let _ = fs::remove_dir_all(&spill);
+    let mut builder = Builder::new(workspace, columns, old_timelines.as_ref(), spill.clone());
+    let n_total: u64 = new_files.iter().map(|file| file.n_rows).sum();
+    let mut n_done = 0;
+    for file in &new_files {
+        builder.read(&log.root().join(&file.name), &mut |n_rows| {
+            n_done += n_rows;
+            progress(n_done, n_total);
+        })?;
+        card.covered.insert(file.name.clone());
+    }
+
+    // Small segments are merged into the new one; a large old one is left as it is.
+    let mut n_rows = builder.n_rows;
+    let mut n_kept = card.segments.len();
+    while n_kept > 0 && card.segments[n_kept - 1].n_rows <= 4 * n_rows.max(1) {
+        n_kept -= 1;
+        n_rows += card.segments[n_kept].n_rows;
+    }
+    let mut writer = SegmentWriter::create(&folder, card.next, columns)?;
+    for shard_idx in 0..workspace.n_shards() {
+        let mut parts = vec![builder.shard(shard_idx)?];
+        if let Some(old) = &old_timelines {
+            for segment in &old.segments[n_kept..] {
+                parts.push(segment.shard(shard_idx, columns)?);
+            }
+        }
+        writer.write(&ShardData::merge(parts, columns)?)?;
+    }
+    let _ = fs::remove_dir_all(&spill);
+    card.segments.truncate(n_kept);
+    card.segments.push(writer.finish()?);
+    let dictionaries = format!("{:08}-dictionaries.arrow", card.next);
+    write_dictionaries(&folder.join(&dictionaries), &builder.names, &builder.dictionaries)?;
+    card.dictionaries = Some(dictionaries);
+    card.overflowed = columns
+        .iter()
+        .zip(&builder.dictionaries)
+        .filter(|(_, texts)| texts.len() > MAX_DISTINCT)
+        .map(|(column, _)| column.name.clone())
+        .collect();
+    card.span_us = match (card.span_us.filter(|_| old_timelines.is_some()), builder.span_us) {
+        (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+        (known, new) => known.or(new),
+    };
+    card.next += 1;
+    write_atomically(&folder.join("card.json"), &serde_json::to_vec(&card).expect("a card is plain data"))?;
+    remove_stale(&folder, &card);
+    Ok(())
+}
+
+/// Returns a file number that no earlier generation used, so that a reader's files are never written over.
+fn next_number(workspace: &Workspace) -> u64 {
+    let names = fs::read_dir(folder(workspace)).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    names.filter_map(|name| name.to_string_lossy().get(..8)?.parse::<u64>().ok()).max().map_or(0, |last| last + 1)
+}
+
+fn remove_stale(folder: &Path, card: &Card) {
+    let mut known: Vec<&str> = card.segments.iter().flat_map(|segment| [segment.rows.as_str(), segment.actors.as_str()]).collect();
+    known.extend(card.dictionaries.as_deref());
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".arrow") && !known.contains(&name.as_str()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+struct Builder<'a> {
+    columns: &'a [ColumnSpec],
+    names: Names,
+    dictionaries: Vec<Names>,
+    shards: Vec<Building>,
+    spill: PathBuf,
+    /// Rows collected since the last spill.
+    n_collected: usize,
+    n_rows: u64,
+    span_us: Option<(i64, i64)>,
+}
+
+/// One shard while it is built.
+struct Building {
+    ids: Names,
+    rows: Collected,
+    spilled: Option<StreamWriter<std::io::BufWriter<File>>>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(workspace: &Workspace, columns: &'a [ColumnSpec], old: Option<&Timelines>, spill: PathBuf) -> Self {
+        let building = || Building { ids: Names::default(), rows: Collected::new(columns), spilled: None };
+        Self {
+            columns,
+            names: old.map(|old| old.names.clone()).unwrap_or_default(),
+            dictionaries: old.map_or_else(|| columns.iter().map(|_| Names::default()).collect(), |old| old.dictionaries.clone()),
+            shards: (0..workspace.n_shards()).map(|_| building()).collect(),
+            spill,
+            n_collected: 0,
+            n_rows: 0,
+            span_us: None,
+        }
+    }
+
+    /// Reads the events of one log file.
+    fn read(&mut self, path: &Path, done: &mut dyn FnMut(u64)) -> Result<(), StoreError> {
+        let file = File::open(path).map_err(StoreError::io(path, "opening"))?;
+        let batches = self.open_parquet(file).map_err(|error| StoreError::damaged(path, error))?;
+        for batch in batches {
+            let batch = batch.map_err(|error| StoreError::damaged(path, error))?;
+            self.add(&batch).map_err(|error| StoreError::damaged(path, error))?;
+            if self.n_collected >= SPILL_ROWS {
+                self.spill_all()?;
+            }
+            done(batch.num_rows() as u64);
+        }
+        Ok(())
+    }
+
+    fn open_parquet(&self, file: File) -> Result<parquet::arrow::arrow_reader::ParquetRecordBatchReader, parquet::errors::ParquetError> {
+        let plain = ParquetRecordBatchReaderBuilder::try_new(file.try_clone()?)?;
+        let held = |name: &str| TIMELINE_TEXT_FIELDS.contains(&name) || name == "name" || name.starts_with(PROPERTY_PREFIX);
+        // Few distinct texts: dictionaries are read as such, so that a text is looked up once and not once per row.
+        let fields: Vec<Field> = plain
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| match field.data_type() {
+                DataType::Utf8 if held(field.name()) => {
+                    Field::new(field.name(), DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)), true)
+                }
+                other => Field::new(field.name(), other.clone(), true),
+            })
+            .collect();
+        let declared_later = self
+            .columns
+            .iter()
+            .any(|column| column.log_column.starts_with(PROPERTY_PREFIX) && plain.schema().field_with_name(&column.log_column).is_err());
+        let needed = |name: &str| {
+            matches!(name, "kind" | "source" | "event_id" | "time" | "seq" | "name" | "user" | "anonymous" | "customer" | "interactive")
+                || (name == "properties" && declared_later)
+                || self.columns.iter().any(|column| column.log_column == name)
+        };
+        // Rows without an id are told apart by all that they say.
+        let whole = plain.metadata().row_groups().iter().any(|group| {
+            let ids = group.columns().iter().find(|column| column.column_path().string() == "event_id");
+            let nulls = ids.and_then(|ids| ids.statistics()).and_then(|statistics| statistics.null_count_opt());
+            nulls != Some(0)
+        });
+        let schema: SchemaRef = Arc::new(Schema::new(fields));
+        let options = ArrowReaderOptions::new().with_schema(schema.clone()).with_skip_arrow_metadata(true);
+        let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?;
+        let roots = schema.fields().iter().enumerate().filter(|(_, field)| whole || needed(field.name())).map(|(idx, _)| idx);
+        let mask = ProjectionMask::roots(builder.parquet_schema(), roots.collect::<Vec<_>>());
+        builder.with_projection(mask).with_batch_size(BATCH_ROWS).build()
+    }
+
+    /// Deals the events of a batch to the shards.
+    fn add(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
+        let text = |name: &str| batch.column_by_name(name).map(TextColumn::of);
+        let kind = text("kind");
+        let [source, event_id, name, user, anonymous, customer] =
+            ["source", "event_id", "name", "user", "anonymous", "customer"].map(text);
+        let time = batch.column_by_name("time").ok_or_else(|| ArrowError::SchemaError("no time".into()))?.as_primitive::<TimestampMicrosecondType>();
+        let seq = batch.column_by_name("seq").map(|column| column.as_primitive::<Int64Type>());
+        let interactive = batch.column_by_name("interactive").map(|column| column.as_boolean());
+        let contents = if event_id.as_ref().is_none_or(|ids| (0..batch.num_rows()).any(|row| ids.get(row).is_none())) {
+            content_hashes(&plain_texts(batch)?)
+        } else {
+            Vec::new()
+        };
+        let mut name_codes = Codes::default();
+        let mut readers: Vec<Reader> = self.columns.iter().map(|column| Reader::new(column, batch)).collect();
+        let n_shards = self.shards.len();
+        let mut prefixed = String::new();
+        for row in 0..batch.num_rows() {
+            if kind.as_ref().and_then(|kind| kind.get(row)) != Some("event") {
+                continue;
+            }
+            let actor: &str = match (
+                user.as_ref().and_then(|column| column.get(row)),
+                anonymous.as_ref().and_then(|column| column.get(row)),
+                customer.as_ref().and_then(|column| column.get(row)),
+            ) {
+                (Some(user), _, _) => user,
+                (None, Some(anonymous), _) => {
+                    prefixed.clear();
+                    prefixed.push_str("anonymous:");
+                    prefixed.push_str(anonymous);
+                    &prefixed
+                }
+                (None, None, Some(customer)) => customer,
+                (None, None, None) => continue,
+            };
+            let time_us = time.value(row);
+            let shard = &mut self.shards[shard_of(actor, n_shards)];
+            shard.rows.actor.push(shard.ids.intern(actor));
+            shard.rows.time_us.push(time_us);
+            let name_column = name.as_ref().ok_or_else(|| ArrowError::SchemaError("no name".into()))?;
+            shard.rows.name.push(name_codes.code(name_column, row, &mut self.names).unwrap_or(NO_CODE));
+            shard.rows.seq.push(seq.as_ref().filter(|seq| seq.is_valid(row)).map_or(0, |seq| seq.value(row)));
+            shard.rows.tie.push(match event_id.as_ref().and_then(|ids| ids.get(row)) {
+                Some(id) => id_hash(source.as_ref().and_then(|source| source.get(row)).unwrap_or(""), id),
+                None => contents[row],
+            });
+            shard.rows.interactive.push(u8::from(interactive.is_none_or(|column| column.is_null(row) || column.value(row))));
+            for ((reader, collected), texts) in readers.iter_mut().zip(&mut shard.rows.columns).zip(&mut self.dictionaries) {
+                reader.push(row, collected, texts);
+            }
+            self.span_us = Some(self.span_us.map_or((time_us, time_us), |(first, last)| (first.min(time_us), last.max(time_us))));
+            self.n_collected += 1;
+            self.n_rows += 1;
+        }
+        Ok(())
+    }
+
+    fn spill_all(&mut self) -> Result<(), StoreError> {
+        fs::create_dir_all(&self.spill).map_err(StoreError::io(&self.spill, "making"))?;
+        let schema = spill_schema(self.columns);
+        for (idx, shard) in self.shards.iter_mut().enumerate() {
+            let path = self.spill.join(format!("{idx}.arrow"));
+            let rows = std::mem::replace(&mut shard.rows, Collected::new(self.columns));
+            let spill = || -> Result<(), ArrowError> {
+                let (actor, batch) = rows.into_batch(self.columns)?;
+                let mut arrays: Vec<ArrayRef> = vec![Arc::new(UInt32Array::from(actor))];
+                arrays.extend(batch.columns().iter().cloned());
+                if shard.spilled.is_none() {
+                    shard.spilled = Some(StreamWriter::try_new_buffered(File::create(&path)?, &schema)?);
+                }
+                shard.spilled.as_mut().expect("it was made").write(&RecordBatch::try_new(schema.clone(), arrays)?)
+            };
+            spill().map_err(|error| write_error(&path, error))?;
+        }
+        self.n_collected = 0;
+        Ok(())
+    }
+
+    /// Takes one shard's rows, sorted.
+    fn shard(&mut self, shard_idx: usize) -> Result<ShardData, StoreError> {
+        let shard = &mut self.shards[shard_idx];
+        let path = self.spill.join(format!("{shard_idx}.arrow"));
+        let rows = std::mem::replace(&mut shard.rows, Collected::new(self.columns));
+        let ids = std::mem::take(&mut shard.ids);
+        let spilled = shard.spilled.take();
+        let columns = self.columns;
+        let sort = || -> Result<ShardData, ArrowError> {
+            let (mut actor, mut batch) = rows.into_batch(columns)?;
+            if let Some(mut writer) = spilled {
+                writer.finish()?;
+                drop(writer);
+                let reader = StreamReader::try_new(BufReader::new(File::open(&path)?), None)?;
+                let mut batches = reader.collect::<Result<Vec<_>, _>>()?;
+                let mut arrays: Vec<ArrayRef> = vec![Arc::new(UInt32Array::from(actor))];
+                arrays.extend(batch.columns().iter().cloned());
+                batches.push(RecordBatch::try_new(spill_schema(columns), arrays)?);
+                let all = concat_batches(&spill_schema(columns), &batches)?;
+                actor = all.column(0).as_primitive::<UInt32Type>().values().to_vec();
+                batch = RecordBatch::try_new(rows_schema(columns), all.columns()[1..].to_vec())?;
+            }
+            ShardData::sorted(&ids, &actor, &batch)
+        };
+        let sorted = sort().map_err(|error| write_error(&path, error))?;
+        let _ = fs::remove_file(&path);
+        Ok(sorted)
+    }
+}
+
+fn spill_schema(columns: &[ColumnSpec]) -> SchemaRef {
+    let mut fields = vec![Field::new("actor", DataType::UInt32, false)];
+    fields.extend(rows_schema(columns).fields().iter().map(|field| field.as_ref().clone()));
+    Arc::new(Schema::new(fields))
+}
+
+/// Turns dictionary columns into plain texts.
+fn plain_texts(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let plain = |column: &ArrayRef| match column.data_type() {
+        DataType::Dictionary(..) => arrow::compute::cast(column, &DataType::Utf8),
+        _ => Ok(column.clone()),
+    };
+    let columns: Result<Vec<ArrayRef>, ArrowError> = batch.columns().iter().map(plain).collect();
+    let columns = columns?;
+    let fields: Vec<Field> =
+        batch.schema().fields().iter().zip(&columns).map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true)).collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+}
+
+/// A text column as Parquet gave it.
+enum TextColumn<'a> {
+    Plain(&'a StringArray),
+    Dictionary(&'a DictionaryArray<Int32Type>, &'a StringArray),
+}
+
+impl<'a> TextColumn<'a> {
+    fn of(column: &'a ArrayRef) -> Self {
+        match column.data_type() {
+            DataType::Dictionary(..) => {
+                let dictionary = column.as_dictionary::<Int32Type>();
+                Self::Dictionary(dictionary, dictionary.values().as_string())
+            }
+            _ => Self::Plain(column.as_string()),
+        }
+    }
+
+    fn get(&self, row: usize) -> Option<&'a str> {
+        match self {
+            Self::Plain(texts) => texts.is_valid(row).then(|| texts.value(row)),
+            Self::Dictionary(keys, texts) => keys.keys().is_valid(row).then(|| texts.value(keys.keys().value(row) as usize)),
+        }
+    }
+}
+
+/// Codes of a batch's dictionary values, found once per value.
+#[derive(Default)]
+struct Codes(Vec<Option<u32>>);
+
+impl Codes {
+    fn code(&mut self, column: &TextColumn, row: usize, texts: &mut Names) -> Option<u32> {
+        match column {
+            TextColumn::Plain(_) => column.get(row).map(|text| texts.intern(text)),
+            TextColumn::Dictionary(keys, values) => {
+                if keys.keys().is_null(row) {
+                    return None;
+                }
+                let key = keys.keys().value(row) as usize;
+                if self.0.len() <= key {
+                    self.0.resize(values.len(), None);
+                }
+                Some(*self.0[key].get_or_insert_with(|| texts.intern(values.value(key))))
+            }
+        }
+    }
+}
+
+/// Reads one of the spec's columns from a batch.
+struct Reader<'a> {
+    source: Source<'a>,
+    codes: Codes,
+}
+
+enum Source<'a> {
+    Text(TextColumn<'a>),
+    Integer(&'a arrow::array::Int64Array),
+    Number(&'a arrow::array::Float64Array),
+    Boolean(&'a arrow::array::BooleanArray),
+    /// The file is older than the property's declaration: its values stand in JSON.
+    Json(TextColumn<'a>, String),
+    Absent,
+}
+
+impl<'a> Reader<'a> {
+    fn new(column: &ColumnSpec, batch: &'a RecordBatch) -> Self {
+        let source = match batch.column_by_name(&column.log_column) {
+            Some(array) => match array.data_type() {
+                DataType::Int64 => Source::Integer(array.as_primitive::<Int64Type>()),
+                DataType::Float64 => Source::Number(array.as_primitive::<Float64Type>()),
+                DataType::Boolean => Source::Boolean(array.as_boolean()),
+                _ => Source::Text(TextColumn::of(array)),
+            },
+            None => match (batch.column_by_name("properties"), column.log_column.strip_prefix(PROPERTY_PREFIX)) {
+                (Some(json), Some(property)) => Source::Json(TextColumn::of(json), property.to_owned()),
+                _ => Source::Absent,
+            },
+        };
+        Self { source, codes: Codes::default() }
+    }
+
+    fn push(&mut self, row: usize, into: &mut CollectedColumn, texts: &mut Names) {
+        match into {
+            CollectedColumn::Text(codes) => codes.push(self.text_code(row, texts)),
+            CollectedColumn::Integer(numbers) => numbers.push(self.integer(row)),
+            CollectedColumn::Number(numbers) => numbers.push(self.number(row)),
+        }
+    }
+
+    fn text_code(&mut self, row: usize, texts: &mut Names) -> u32 {
+        if texts.len() > MAX_DISTINCT {
+            return NO_CODE;
+        }
+        if let Source::Text(column) = &self.source {
+            return self.codes.code(column, row, texts).unwrap_or(NO_CODE);
+        }
+        self.text(row).map_or(NO_CODE, |text| texts.intern(&text))
+    }
+
+    fn text(&self, row: usize) -> Option<String> {
+        match &self.source {
+            Source::Text(column) => column.get(row).map(str::to_owned),
+            Source::Integer(numbers) => numbers.is_valid(row).then(|| numbers.value(row).to_string()),
+            Source::Number(numbers) => numbers.is_valid(row).then(|| numbers.value(row).to_string()),
+            Source::Boolean(truths) => truths.is_valid(row).then(|| truths.value(row).to_string()),
+            Source::Json(column, property) => {
+                let value = serde_json::from_str::<serde_json::Value>(column.get(row)?).ok()?;
+                match value.get(property)? {
+                    serde_json::Value::Null => None,
+                    serde_json::Value::String(text) => Some(text.clone()),
+                    other => Some(other.to_string()),
+                }
+            }
+            Source::Absent => None,
+        }
+    }
+
+    fn integer(&self, row: usize) -> i64 {
+        match &self.source {
+            Source::Integer(numbers) if numbers.is_valid(row) => numbers.value(row),
+            Source::Boolean(truths) if truths.is_valid(row) => i64::from(truths.value(row)),
+            _ => match self.text(row).as_deref() {
+                Some("true") => 1,
+                Some("false") => 0,
+                text => text.and_then(|text| text.parse().ok()).unwrap_or(i64::MIN),
+            },
+        }
+    }
+
+    fn number(&self, row: usize) -> f64 {
+        match &self.source {
+            Source::Number(numbers) if numbers.is_valid(row) => numbers.value(row),
+            _ => self.text(row).and_then(|text| text.parse().ok()).unwrap_or(f64::NAN),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Timelines: the log's events, sorted by actor and time, as columns that are mapped into memory without decoding.
+//!
+//! A generation is a set of segments; each segment holds every shard's part of some log files.
+//! New events become a small segment, which is merged while reading and compacted later (docs/store.md).
+
+mod build;
+mod segment;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use diptych_event::Names;
+use diptych_event::timeline::ColumnKind;
+use serde::{Deserialize, Serialize};
+
+pub use build::{Progress, update};
+pub use segment::ShardData;
+
+use crate::StoreError;
+use crate::workspace::Workspace;
+
+/// Most distinct texts of a column that timelines hold; a column with more is asked about through SQL.
+pub const MAX_DISTINCT: usize = 1_000_000;
+
+/// A column that timelines hold, as the spec asks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnSpec {
+    /// Name in questions.
+    pub name: String,
+    /// Column in the log.
+    pub log_column: String,
+    /// Kind of the values.
+    pub kind: ColumnKind,
+}
+
+/// What one generation of timelines is made of.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Card {
+    /// Columns beside time and name.
+    pub columns: Vec<ColumnSpec>,
+    /// Columns that had too many distinct values to be held.
+    pub overflowed: BTreeSet<String>,
+    /// Log files whose events are in the segments.
+    pub covered: BTreeSet<String>,
+    /// Segments, oldest first.
+    pub segments: Vec<SegmentCard>,
+    /// Name of the dictionaries' file.
+    pub dictionaries: Option<String>,
+    /// Number of the next file.
+    pub next: u64,
+    /// First and last instant in microseconds.
+    pub span_us: Option<(i64, i64)>,
+}
+
+/// A segment's file names and size.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct SegmentCard {
+    pub rows: String,
+    pub actors: String,
+    pub n_rows: u64,
+}
+
+/// The timelines of a workspace at one moment; later writes do not change them.
+pub struct Timelines {
+    /// Event names.
+    pub names: Names,
+    /// Columns beside time and name, in the order of the shards' columns.
+    pub columns: Vec<ColumnSpec>,
+    /// Dictionaries of the text columns; empty for the others.
+    pub dictionaries: Vec<Names>,
+    /// Columns that had too many distinct values to be held.
+    pub overflowed: BTreeSet<String>,
+    /// First and last instant in microseconds.
+    pub span_us: Option<(i64, i64)>,
+    /// Number of events.
+    pub n_rows: u64,
+    segments: Vec<segment::Segment>,
+    n_shards: usize,
+}
+
+impl Timelines {
+    /// Opens the timelines of a workspace; `None` when there are none.
+    pub fn open(workspace: &Workspace) -> Result<Option<Self>, StoreError> {
+        // A writer may replace the generation between reading the card and opening its files: then the new card is read.
+        for _ in 0..10 {
+            let Some(card) = read_card(workspace)? else { return Ok(None) };
+            match Self::open_card(workspace, &card) {
+                Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+                result => return result.map(Some),
+            }
+        }
+        Err(StoreError::damaged(&folder(workspace), "files that its card names are missing"))
+    }
+
+    fn open_card(workspace: &Workspace, card: &Card) -> Result<Self, StoreError> {
+        let folder = folder(workspace);
+        let (names, dictionaries) = match &card.dictionaries {
+            Some(name) => segment::read_dictionaries(&folder.join(name), &card.columns)?,
+            None => (Names::default(), card.columns.iter().map(|_| Names::default()).collect()),
+        };
+        let segments: Result<Vec<_>, _> =
+            card.segments.iter().map(|card| segment::Segment::open(&folder, card, workspace.n_shards())).collect();
+        Ok(Self {
+            names,
+            columns: card.columns.clone(),
+            dictionaries,
+            overflowed: card.overflowed.clone(),
+            span_us: card.span_us,
+            n_rows: card.segments.iter().map(|segment| segment.n_rows).sum(),
+            segments: segments?,
+            n_shards: workspace.n_shards(),
+        })
+    }
+
+    /// Returns the number of shards.
+    pub fn n_shards(&self) -> usize {
+        self.n_shards
+    }
+
+    /// Returns the number of segments.
+    pub fn n_segments(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// Returns one shard: mapped when there is one segment, merged in memory when there are several.
+    pub fn shard(&self, shard_idx: usize) -> Result<ShardData, StoreError> {
+        let parts: Result<Vec<ShardData>, _> = self.segments.iter().map(|segment| segment.shard(shard_idx, &self.columns)).collect();
+        ShardData::merge(parts?, &self.columns)
+    }
+
+    /// Tells whether every one of some log files is in the timelines.
+    pub fn covers(workspace: &Workspace, columns: &[ColumnSpec], log_files: &[crate::log::LogFile]) -> Result<bool, StoreError> {
+        let Some(card) = read_card(workspace)? else { return Ok(false) };
+        Ok(card.columns == columns && log_files.iter().all(|file| card.covered.contains(&file.name)))
+    }
+
+    /// Removes all timelines, so that the next update makes them anew.
+    pub fn remove(workspace: &Workspace) -> Result<(), StoreError> {
+        let folder = folder(workspace);
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StoreError::io(&folder, "removing")(error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn folder(workspace: &Workspace) -> PathBuf {
+    workspace.store("timelines")
+}
+
+fn read_card(workspace: &Workspace) -> Result<Option<Card>, StoreError> {
+    let path = folder(workspace).join("card.json");
+    match fs::read(&path) {
+        Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| StoreError::damaged(&path, error)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StoreError::io(&path, "reading")(error)),
+    }
+}
