@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-# They need cargo (Rust 1.95), a C compiler and cmake; what is missing is said in one line.
+# They need cargo (Rust 1.95) and a C compiler; what is missing is said in one line.
 
 CARGO ?= cargo
 # Real data for tests; without it they say "skipped: no data". docs/testing.md says what belongs there.
@@ -23,7 +23,7 @@ test: tools lint
 
 # The pure crates are linted with their bans; the others when somebody asks for `make lint-all`.
 lint: tools
-	$(CARGO) clippy --quiet -p diptych-event -p diptych-journey -p diptych-simulate -p diptych-testkit --all-targets -- -D warnings
+	$(CARGO) clippy --quiet -p diptych-event -p diptych-journey -p diptych-testkit --all-targets -- -D warnings
 
 lint-all: tools
 	$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
@@ -47,4 +47,3 @@ peers: .cache/venv/ready
 tools:
 	@command -v $(CARGO) >/dev/null || { echo "install Rust 1.95 with cargo, for example by rustup"; exit 1; }
 	@command -v cc >/dev/null || { echo "install a C compiler, on Debian: apt-get install build-essential"; exit 1; }
-	@command -v cmake >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq >/dev/null && apt-get install -y -qq cmake >/dev/null; } || { echo "install cmake, on Debian: apt-get install cmake"; exit 1; }

@@ -25,11 +25,11 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     bar.clear();
     run::print(&format!("{}: a SIMULATED business in {}, made with seed {}\n", bench.spec().name, root.display(), options.seed))?;
     run::report_import(&imported?, "text")?;
-    for (operator, params, by) in QUESTIONS {
+    for (operator, params, filter) in QUESTIONS {
         let question = Question {
             operator: (*operator).into(),
             params: serde_json::from_str(params).expect("the questions of the demo are right"),
-            modifiers: Modifiers { by: by.map(str::to_owned), ..Modifiers::default() },
+            modifiers: Modifiers { filter: filter.map(str::to_owned), ..Modifiers::default() },
             ..Question::default()
         };
         run::print(&format!("\n{}", render::answer(&bench.ask(&question)?)))?;
@@ -45,9 +45,9 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     ))
 }
 
-/// One page of answers: operator, parameters, split.
+/// One page of answers: operator, parameters, `--where`.
 const QUESTIONS: &[(&str, &str, Option<&str>)] = &[
-    ("sessions", "{}", None),
+    ("sessions", r#"{"views": "view_home | view_product", "key": "order_placed"}"#, Some("source = 'web'")),
     ("funnel", r#"{"steps": ["view_product", "add_to_cart", "begin_checkout", "order_placed"], "window": "7d"}"#, None),
     ("transitions", r#"{"top": 12, "after": "begin_checkout"}"#, None),
     ("retention", r#"{"start": "order_placed | purchase", "back": "order_placed | purchase", "period": "month", "periods": 6}"#, None),

@@ -30,12 +30,21 @@ fn rejected(rows: impl AsRef<[u8]>, expected: &[&str]) {
     }
 }
 
+/// Writes a number as the binary does.
+struct Thousands(u64);
+
+impl std::fmt::Debug for Thousands {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{},{:03}", self.0 / 1000, self.0 % 1000)
+    }
+}
+
 const HEADER: &str = "id,at,who,what,device,price,size\n";
 
 #[test]
 fn a_truncated_gzip_file_keeps_what_was_read_and_can_be_finished() {
     let mut rows = String::from(HEADER);
-    for n in 0..60_000 {
+    for n in 0..60_000_u64 {
         rows.push_str(&format!("{n},2024-03-01T10:{:02}:{:02}Z,p{},view,phone,,{}\n", n / 60 % 60, n % 60, n % 997, n.wrapping_mul(2_654_435_761_u64) % 9_999));
     }
     let gzip = |bytes: &[u8]| {
@@ -52,12 +61,12 @@ fn a_truncated_gzip_file_keeps_what_was_read_and_can_be_finished() {
     let root = dir.path().to_str().unwrap();
     let cut = file(dir.path(), "web.csv.gz", &whole[..whole.len() / 2]);
     let error = fails(&["import", root, &cut]);
-    assert!(error.contains("web.csv.gz") && error.contains("cut") || error.contains("truncated") || error.contains("ends"), "{error}");
+    assert!(error.contains("web.csv.gz") && error.contains("stops in the middle, at line"), "{error}");
     let n = sql(dir.path(), "select count(*) as n from events")[0]["n"].as_u64().unwrap();
     assert!(0 < n && n < 60_000, "{n}");
     let whole = file(dir.path(), "web.csv.gz", &whole);
     let imported = ok(&["import", root, &whole]);
-    assert!(imported.contains(&format!("{} events accepted", 60_000 - n)) || imported.contains("duplicates"), "{imported}");
+    assert!(imported.contains(&format!("{:?} duplicates", Thousands(n))), "{imported}");
     assert_eq!(sql(dir.path(), "select count(*) as n from events")[0]["n"], 60_000);
 }
 

@@ -165,13 +165,13 @@ fn a_property_answers_undeclared_and_after_its_declaration_without_a_new_import(
     let expected: [serde_json::Value; 3] = [serde_json::Value::Null, "blue".into(), "red".into()];
     let undeclared = ask(dir.path(), "sessions", &["--by", "colour"]);
     assert_eq!(groups(&undeclared), expected);
-    assert!(undeclared["notes"][0].as_str().unwrap().contains("colour is not declared"), "{}", undeclared["notes"]);
+    assert!(undeclared["notes"].to_string().contains("colour is not declared"), "{}", undeclared["notes"]);
     assert_eq!(cell(&ask(dir.path(), "sessions", &["--where", "upper(colour) = 'RED'"]), "sessions")["n"], 1);
     assert!(fails(&["ask", root, "sessions", "--by", "taste"]).contains("no column taste"));
     std::fs::write(dir.path().join("diptych.yaml"), SHOP.replace("  size: { type: integer }", "  size: { type: integer }\n  colour: { type: text }")).unwrap();
     let declared = ask(dir.path(), "sessions", &["--by", "colour"]);
     assert_eq!(declared["groups"], undeclared["groups"]);
-    assert!(declared["notes"].as_array().unwrap().is_empty());
+    assert!(!declared["notes"].to_string().contains("colour"), "{}", declared["notes"]);
 }
 
 #[test]

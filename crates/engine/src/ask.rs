@@ -209,7 +209,7 @@ impl Workbench {
             (Some(by), _) => Some(compile("--by", by)?),
             (None, Some(versus)) => {
                 condition("--versus", versus)?;
-                Some(compile("--versus", &format!("coalesce({versus}, false)"))?)
+                Some(compile("--versus", &format!("case when ({versus}) then true else false end"))?)
             }
             (None, None) => None,
         };

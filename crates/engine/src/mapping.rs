@@ -206,7 +206,7 @@ impl Mapping {
             fields.insert("currency".into(), Arc::new(filled.finish()));
         }
         require(&fields, &["name"], n_rows, made, "has no event name");
-        require(&fields, &["user", "anonymous", "customer"], n_rows, made, "has nobody: `user`, `anonymous` and `customer` are empty");
+        require(&fields, &["user", "anonymous", "customer"], n_rows, made, "has nobody: user, anonymous and customer are empty");
         self.properties(event, rows, &mut fields, made)?;
         let columns = schema
             .fields()

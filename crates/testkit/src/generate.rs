@@ -60,8 +60,8 @@ impl Options {
     pub fn varied(seed: u64) -> Self {
         Self {
             n_actors: [1, 3, 12, 40][seed as usize % 4],
-            ties: if seed % 3 == 0 { Ties::None } else { Ties::Many },
-            passive: if seed % 2 == 0 { Passive::None } else { Passive::Some },
+            ties: if seed.is_multiple_of(3) { Ties::None } else { Ties::Many },
+            passive: if seed.is_multiple_of(2) { Passive::None } else { Passive::Some },
             ..Self::default()
         }
     }

@@ -1,3 +1,5 @@
+//! Published vectors, a naive oracle and the law of `who` for retention.
+
 use std::collections::BTreeMap;
 
 use diptych_event::time::{DAY_US, HOUR_US, format_day};

@@ -1,3 +1,5 @@
+//! Published vectors, a naive oracle and the law of `who` for sessions.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use diptych_event::time::{DAY_US, SECOND_US, format_instant};

@@ -1,3 +1,5 @@
+//! Published vectors, a naive oracle and the law of `who` for transitions.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use diptych_event::time::SECOND_US;
