@@ -287,7 +287,9 @@ fn simulate(matches: &ArgMatches) -> anyhow::Result<()> {
         let truth = load::write_load(&options, dir, &mut |rows| bar.set_position(rows));
         bar.finish_and_clear();
         let truth = truth.with_context(|| format!("{}: the load cannot be written", dir.display()))?;
-        return print(&serde_json::to_string_pretty(&truth)?);
+        let path = dir.join("truth.json");
+        std::fs::write(&path, serde_json::to_string_pretty(&truth)?).with_context(|| format!("{}: cannot be written", path.display()))?;
+        return print(&format!("{} events in {} and their truth.json (generated)", render::thousands(events), dir.display()));
     }
     let options = bakery::BakeryOptions { customers: number(matches, "customers") as u32, seed };
     bakery::write_bakery(&options, dir).with_context(|| format!("{}: the files cannot be written", dir.display()))?;
