@@ -51,7 +51,11 @@ struct Span {
 }
 
 impl CsvRows {
-    pub(crate) fn open(mut source: Source, options: &CsvOptions) -> Result<Self, IntakeError> {
+    pub(crate) fn open(source: Source, options: &CsvOptions) -> Result<Self, IntakeError> {
+        Self::open_bounded(source, options, MAX_RECORD_BYTES)
+    }
+
+    fn open_bounded(mut source: Source, options: &CsvOptions, record_bytes_max: usize) -> Result<Self, IntakeError> {
         signature::require_text(&source, "delimited text")?;
         signature::without_bom(&mut source)?;
         let wanted = match &options.header {
@@ -74,7 +78,7 @@ impl CsvRows {
             .quoting(options.quote.is_some())
             .quote(options.quote.unwrap_or(b'"'))
             .buffer_capacity(BUFFER_BYTES)
-            .from_reader(Tape::new(source.body));
+            .from_reader(Tape::new(source.body, record_bytes_max));
         let mut rows = Self {
             file: source.file,
             compression: source.compression,
@@ -365,6 +369,7 @@ struct Tape {
     kept_from: u64,
     /// The offset from which bytes are needed.
     needed_from: u64,
+    record_bytes_max: usize,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -372,8 +377,8 @@ struct Tape {
 struct RecordTooLong;
 
 impl Tape {
-    fn new(inner: Box<dyn Read + Send>) -> Self {
-        Self { inner, kept: Vec::new(), kept_from: 0, needed_from: 0 }
+    fn new(inner: Box<dyn Read + Send>, record_bytes_max: usize) -> Self {
+        Self { inner, kept: Vec::new(), kept_from: 0, needed_from: 0, record_bytes_max }
     }
 
     fn keep_from(&mut self, byte: u64) {
@@ -397,7 +402,7 @@ impl Read for Tape {
         if self.kept.is_empty() && KEPT_BYTES_MAX < self.kept.capacity() {
             self.kept.shrink_to(BUFFER_BYTES);
         }
-        if MAX_RECORD_BYTES < self.kept.len() {
+        if self.record_bytes_max < self.kept.len() {
             return Err(io::Error::other(RecordTooLong));
         }
         let n = self.inner.read(buf)?;
@@ -432,12 +437,39 @@ mod tests {
 
     #[test]
     fn the_tape_drops_what_is_no_longer_needed() {
-        let mut tape = Tape::new(Box::new(&b"0123456789"[..]));
+        let mut tape = Tape::new(Box::new(&b"0123456789"[..]), 100);
         let mut buf = [0; 4];
         tape.read_exact(&mut buf).unwrap();
         assert_eq!(tape.slice(1, 3), b"12");
         tape.keep_from(3);
         tape.read_exact(&mut buf).unwrap();
         assert_eq!((tape.all(), tape.kept_from), (&b"34567"[..], 3));
+    }
+
+    fn error_of(text: &str) -> IntakeError {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.csv");
+        std::fs::write(&path, text).unwrap();
+        let source = crate::compression::open(&path).unwrap();
+        let mut rows = CsvRows::open_bounded(source, &CsvOptions::default(), 1 << 20).unwrap();
+        let mut out = TextBatch::new(rows.schema().clone());
+        loop {
+            match rows.next_row(&mut out) {
+                Ok(true) => {}
+                Ok(false) => panic!("the record should be too long"),
+                Err(error) => return error,
+            }
+        }
+    }
+
+    #[test]
+    fn a_record_without_end_says_where_its_quote_opened() {
+        let tail = "x,y\n".repeat(1 << 20);
+        let error = error_of(&format!("a,b\n1,2\n\n\"z\nz\",\"open\n{tail}"));
+        assert!(matches!(error, IntakeError::UnclosedQuote { line: 5, .. }), "{error}");
+        assert!(error.to_string().contains("a.csv, line 5: the quote opened here is not closed"), "{error}");
+        let error = error_of(&format!("a,b\r\n1,2\r\n{}", tail.replace('\n', " ")));
+        assert!(matches!(error, IntakeError::LineTooLong { line: 3, .. }), "{error}");
+        assert!(error.to_string().ends_with("check that rows end with a line break"), "{error}");
     }
 }

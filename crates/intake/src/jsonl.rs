@@ -116,6 +116,9 @@ impl JsonRows {
     }
 }
 
+/// Names the column at fault, where there is one, and the reason.
+type Fault = (Option<String>, String);
+
 impl Columns {
     fn push(&mut self, line: u64, text: &[u8], out: &mut TextBatch) {
         match self.cells(text) {
@@ -126,7 +129,7 @@ impl Columns {
         }
     }
 
-    fn cells<'a>(&mut self, text: &'a [u8]) -> Result<Vec<Option<Cow<'a, str>>>, (Option<String>, String)> {
+    fn cells<'a>(&mut self, text: &'a [u8]) -> Result<Vec<Option<Cow<'a, str>>>, Fault> {
         let pairs = pairs_of(text).map_err(|reason| (None, reason))?;
         let mut cells: Vec<Option<Cow<str>>> = vec![None; self.schema.fields().len()];
         let mut is_set = vec![false; self.n_keys];

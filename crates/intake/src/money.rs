@@ -64,8 +64,7 @@ pub fn from_f64(value: f64, decimals: u32) -> Result<Amount, MoneyError> {
     }
     let text = value.abs().to_string();
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    let mut amount =
-        from_digits(whole, fraction, value < 0.0, decimals).ok_or_else(|| MoneyError::Overflow { text: text.clone() })?;
+    let mut amount = from_digits(whole, fraction, value < 0.0, decimals).ok_or_else(|| MoneyError::Overflow { text: text.clone() })?;
     if amount.rounded {
         let scaled = value * 10f64.powi(decimals.min(30) as i32);
         amount.rounded = 1e-6 < (scaled - amount.minor_units as f64).abs();

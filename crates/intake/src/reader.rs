@@ -47,7 +47,7 @@ pub struct Rejection {
 
 enum Body {
     Text { rows: Box<dyn TextRows>, batch: TextBatch, failure: Option<IntakeError>, done: bool },
-    Parquet(Box<ParquetRows>),
+    Parquet(ParquetRows),
 }
 
 impl Reader {
@@ -57,7 +57,7 @@ impl Reader {
         let file = path.to_path_buf();
         if matches!(format, Format::Parquet) {
             let (rows, progress) = ParquetRows::open(path, batch_rows)?;
-            return Ok(Self { file, batch_rows, body: Body::Parquet(Box::new(rows)), progress });
+            return Ok(Self { file, batch_rows, body: Body::Parquet(rows), progress });
         }
         let source = compression::open(path)?;
         let progress = source.progress.clone();

@@ -112,9 +112,9 @@ fn dates_are_iso_and_numbers_are_plain() {
         write_rows(sheet, 0, &[&["day", "at", "clock", "n", "ok"]]);
         let date = |text| ExcelDateTime::parse_from_str(text).unwrap();
         let style = |format| Style::new().set_num_format(format);
-        sheet.write_with_format(1, 0, &date("2024-03-01"), &style("dd/mm/yyyy")).unwrap();
-        sheet.write_with_format(1, 1, &date("2024-03-01T10:00:00"), &style("yyyy-mm-dd hh:mm")).unwrap();
-        sheet.write_with_format(1, 2, &date("10:30:00"), &style("hh:mm")).unwrap();
+        sheet.write_with_format(1, 0, date("2024-03-01"), &style("dd/mm/yyyy")).unwrap();
+        sheet.write_with_format(1, 1, date("2024-03-01T10:00:00"), &style("yyyy-mm-dd hh:mm")).unwrap();
+        sheet.write_with_format(1, 2, date("10:30:00"), &style("hh:mm")).unwrap();
         sheet.write(1, 3, 12_345_678_901_234.0).unwrap();
         sheet.write(1, 4, true).unwrap();
         sheet.write(2, 3, 0.000_000_1).unwrap();
