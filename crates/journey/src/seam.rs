@@ -448,7 +448,7 @@ pub trait AnyOperator: Sync {
     /// Asks for another scan.
     fn refine(&self, plan: &AnyPlan, total: &AnyTotals) -> Option<AnyPlan>;
     /// Makes the cells: of everything, and per group in order of their labels.
-    fn finish(&self, plan: &AnyPlan, total: AnyTotals) -> (Vec<Cell>, Vec<(Option<String>, Vec<Cell>)>);
+    fn finish(&self, plan: &AnyPlan, total: AnyTotals) -> (Vec<Cell>, CellsByGroup);
     /// Lists the units behind a cell in one shard.
     fn who(&self, plan: &AnyPlan, view: &View, cell: &str, sink: &mut Evidence) -> bool;
     /// Estimates the bytes that totals hold.
@@ -456,6 +456,9 @@ pub trait AnyOperator: Sync {
     /// Writes totals as JSON, for the check that partials are exact.
     fn partial_json(&self, total: &AnyTotals) -> serde_json::Value;
 }
+
+/// The cells of each group under its label.
+pub type CellsByGroup = Vec<(Option<String>, Vec<Cell>)>;
 
 /// Totals of some operator: over everything and per group label.
 pub struct AnyTotals(Box<dyn Any + Send>);
@@ -530,7 +533,7 @@ impl<O: Operator> AnyOperator for O {
         Some(Box::new(plan))
     }
 
-    fn finish(&self, plan: &AnyPlan, total: AnyTotals) -> (Vec<Cell>, Vec<(Option<String>, Vec<Cell>)>) {
+    fn finish(&self, plan: &AnyPlan, total: AnyTotals) -> (Vec<Cell>, CellsByGroup) {
         let plan = plan_of::<O>(plan);
         let total: Totals<O::Partial> = *total.0.downcast().expect(WRONG_TYPE);
         let split = total.split.into_iter().map(|(label, partial)| (label, Operator::finish(self, plan, partial))).collect();
