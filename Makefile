@@ -23,6 +23,7 @@ test: tools lint
 
 # The pure crates are linted with their bans; the others when somebody asks for `make lint-all`.
 lint: tools
+	$(CARGO) fmt --all --check
 	$(CARGO) clippy --quiet -p diptych-event -p diptych-journey -p diptych-testkit --all-targets -- -D warnings
 
 lint-all: tools

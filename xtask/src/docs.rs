@@ -13,7 +13,9 @@ fn generate() -> Vec<(String, String)> {
         ("docs/reference/spec.schema.json".into(), json(&|| serde_json::to_string_pretty(&Spec::json_schema()))),
         ("docs/reference/answer.schema.json".into(), json(&|| serde_json::to_string_pretty(&Answer::json_schema()))),
     ];
-    let mut index = String::from("# Operators\n\nMade by `make gen` from the operators themselves.\n\n| operator | panel | question |\n|---|---|---|\n");
+    let mut index = String::from(
+        "# Operators\n\nMade by `make gen` from the operators themselves.\n\n| operator | panel | question |\n|---|---|---|\n",
+    );
     for operator in OPERATORS {
         let about = operator.about();
         let panel = serde_json::to_value(about.panel).expect("a panel is a word");

@@ -42,7 +42,9 @@ fn dependencies() -> Vec<(String, Vec<String>, Vec<String>)> {
     let packages = metadata["packages"].as_array().expect("there are packages");
     let names = |package: &Value, dev: bool| -> Vec<String> {
         let all = package["dependencies"].as_array().expect("a list").iter();
-        all.filter(|dependency| (dependency["kind"] == "dev") == dev).map(|dependency| dependency["name"].as_str().unwrap().to_owned()).collect()
+        all.filter(|dependency| (dependency["kind"] == "dev") == dev)
+            .map(|dependency| dependency["name"].as_str().unwrap().to_owned())
+            .collect()
     };
     packages.iter().map(|package| (package["name"].as_str().unwrap().to_owned(), names(package, false), names(package, true))).collect()
 }
@@ -110,7 +112,9 @@ fn every_operator_folder_is_registered_and_complete() {
 fn journey_is_pure() {
     for path in sources(&root().join("crates/journey/src")) {
         let text = fs::read_to_string(&path).unwrap();
-        for banned in ["std::fs", "std::net", "std::thread", "std::env", "Instant::now", "SystemTime", "HashMap", "async fn", "println!", "rand::"] {
+        for banned in
+            ["std::fs", "std::net", "std::thread", "std::env", "Instant::now", "SystemTime", "HashMap", "async fn", "println!", "rand::"]
+        {
             assert!(!text.contains(banned), "{} has {banned}; journey is pure, see crates/journey/clippy.toml", path.display());
         }
     }
@@ -138,7 +142,11 @@ fn every_module_says_what_it_is_for() {
 
 #[test]
 fn the_repository_speaks_of_the_project_alone() {
-    let tracked = Command::new("git").args(["ls-files", "--cached", "--others", "--exclude-standard"]).current_dir(root()).output().expect("git runs");
+    let tracked = Command::new("git")
+        .args(["ls-files", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root())
+        .output()
+        .expect("git runs");
     let own = root().join("xtask/src/tidy.rs");
     for path in String::from_utf8_lossy(&tracked.stdout).lines().map(|line| root().join(line)) {
         let Ok(text) = fs::read_to_string(&path) else { continue };

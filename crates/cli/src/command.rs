@@ -19,7 +19,14 @@ pub fn cli() -> Command {
             Command::new("demo")
                 .about("Simulate a business, import it, and print one page of answers")
                 .arg(Arg::new("business").value_parser(["bakery"]).default_value("bakery").help("Which business"))
-                .arg(Arg::new("output").short('o').long("output").value_name("DIR").value_parser(value_parser!(PathBuf)).help("Folder for the workspace; demo-BUSINESS unless given"))
+                .arg(
+                    Arg::new("output")
+                        .short('o')
+                        .long("output")
+                        .value_name("DIR")
+                        .value_parser(value_parser!(PathBuf))
+                        .help("Folder for the workspace; demo-BUSINESS unless given"),
+                )
                 .arg(number("customers", "1500", "Customers of the business"))
                 .arg(number("seed", "1", "Seed of the simulation")),
         )
@@ -27,14 +34,28 @@ pub fn cli() -> Command {
             Command::new("init")
                 .about("Make a workspace; with --from, look at files and write a first diptych.yaml")
                 .arg(dir())
-                .arg(Arg::new("from").long("from").value_name("FILE").num_args(1..).action(ArgAction::Append).value_parser(value_parser!(PathBuf)).help("Files to look at"))
+                .arg(
+                    Arg::new("from")
+                        .long("from")
+                        .value_name("FILE")
+                        .num_args(1..)
+                        .action(ArgAction::Append)
+                        .value_parser(value_parser!(PathBuf))
+                        .help("Files to look at"),
+                )
                 .arg(number("shards", "64", "Shards of the store; never changes an answer").hide(true)),
         )
         .subcommand(
             Command::new("import")
                 .about("Import files: CSV, TSV, JSON Lines, Parquet, XLSX; plain, .gz or .zst")
                 .arg(dir())
-                .arg(Arg::new("files").value_name("FILE").num_args(0..).value_parser(value_parser!(PathBuf)).help("The files; those that the spec names unless given"))
+                .arg(
+                    Arg::new("files")
+                        .value_name("FILE")
+                        .num_args(0..)
+                        .value_parser(value_parser!(PathBuf))
+                        .help("The files; those that the spec names unless given"),
+                )
                 .arg(Arg::new("source").long("source").value_name("NAME").help("Source of the files; told by their names unless given"))
                 .arg(format(&["text", "json"])),
         )
@@ -43,33 +64,42 @@ pub fn cli() -> Command {
                 .about("List, export or retry rejected rows")
                 .arg(dir())
                 .subcommand_required(true)
-                .subcommand(Command::new("list").about("List rejected rows with their reasons").arg(source()).arg(format(&["table", "json", "csv"])).arg(number("limit", "50", "Rows shown")))
+                .subcommand(
+                    Command::new("list")
+                        .about("List rejected rows with their reasons")
+                        .arg(source())
+                        .arg(format(&["table", "json", "csv"]))
+                        .arg(number("limit", "50", "Rows shown")),
+                )
                 .subcommand(
                     Command::new("export")
                         .about("Write rejected rows of a source as CSV; correct them and import the file")
                         .arg(source().required(true))
-                        .arg(Arg::new("output").short('o').long("output").required(true).value_name("FILE").value_parser(value_parser!(PathBuf)).help("The file to write")),
+                        .arg(
+                            Arg::new("output")
+                                .short('o')
+                                .long("output")
+                                .required(true)
+                                .value_name("FILE")
+                                .value_parser(value_parser!(PathBuf))
+                                .help("The file to write"),
+                        ),
                 )
                 .subcommand(Command::new("retry").about("Import rejected rows again, after a correction of diptych.yaml")),
         )
         .subcommand(Command::new("rebuild").about("Make everything that is derived anew from the log").arg(dir()))
         .subcommand(Command::new("list").about("List the operators with the question each answers").arg(format(&["table", "json"])))
-        .subcommand(
-            with_operators(
-                Command::new("ask").about("Ask a question: an operator, its parameters and the modifiers").arg(dir()),
-                |operator| operator.arg(format(&["table", "json", "csv"])),
-            ),
-        )
         .subcommand(with_operators(
-            Command::new("who").about("List the people behind one number of an answer").arg(dir()),
-            |operator| {
-                operator
-                    .arg(Arg::new("cell").long("cell").required(true).value_name("CELL").help("Id of the cell, as in --format json or csv"))
-                    .arg(Arg::new("group").long("group").value_name("VALUE").help("Group of --by that the cell is in"))
-                    .arg(number("limit", "50", "Units shown"))
-                    .arg(format(&["table", "json", "csv"]))
-            },
+            Command::new("ask").about("Ask a question: an operator, its parameters and the modifiers").arg(dir()),
+            |operator| operator.arg(format(&["table", "json", "csv"])),
         ))
+        .subcommand(with_operators(Command::new("who").about("List the people behind one number of an answer").arg(dir()), |operator| {
+            operator
+                .arg(Arg::new("cell").long("cell").required(true).value_name("CELL").help("Id of the cell, as in --format json or csv"))
+                .arg(Arg::new("group").long("group").value_name("VALUE").help("Group of --by that the cell is in"))
+                .arg(number("limit", "50", "Units shown"))
+                .arg(format(&["table", "json", "csv"]))
+        }))
         .subcommand(
             Command::new("sql")
                 .about("Query the tables events, users, sessions, quarantine, imports; read-only")
@@ -86,7 +116,15 @@ pub fn cli() -> Command {
             Command::new("simulate")
                 .about("Write the files of a simulated business, or a large event log")
                 .arg(Arg::new("what").required(true).value_parser(["bakery", "load"]).help("What to simulate"))
-                .arg(Arg::new("output").short('o').long("output").required(true).value_name("DIR").value_parser(value_parser!(PathBuf)).help("Folder to write"))
+                .arg(
+                    Arg::new("output")
+                        .short('o')
+                        .long("output")
+                        .required(true)
+                        .value_name("DIR")
+                        .value_parser(value_parser!(PathBuf))
+                        .help("Folder to write"),
+                )
                 .arg(number("customers", "1500", "Customers of the business"))
                 .arg(number("events", "1000000", "Events of a load"))
                 .arg(number("users", "0", "Users of a load; a 50th of the events unless given"))
@@ -139,6 +177,9 @@ fn modifiers() -> Vec<Arg> {
         text("params", "JSON", "All parameters as one JSON object").help_heading("Limits"),
         text("groups", "N", "Groups of --by shown").value_parser(value_parser!(u64)).default_value("50").help_heading("Limits"),
         text("threads", "N", "Threads; all cores unless given").value_parser(value_parser!(u64)).help_heading("Limits"),
-        text("memory", "MIB", "Memory that the counts may take").value_parser(value_parser!(u64)).default_value("2048").help_heading("Limits"),
+        text("memory", "MIB", "Memory that the counts may take")
+            .value_parser(value_parser!(u64))
+            .default_value("2048")
+            .help_heading("Limits"),
     ]
 }

@@ -20,7 +20,12 @@ pub fn answer(answer: &Answer) -> String {
         (None, None) => format!("{} to {}", window.observed_from, window.observed_until),
         (from, to) => format!("{} to {}", from.as_ref().unwrap_or(&window.observed_from), to.as_ref().unwrap_or(&window.observed_until)),
     };
-    text.push_str(&format!("{} events of {} people, {span}, days of {}\n", thousands(answer.base.events), thousands(answer.base.actors), window.zone));
+    text.push_str(&format!(
+        "{} events of {} people, {span}, days of {}\n",
+        thousands(answer.base.events),
+        thousands(answer.base.actors),
+        window.zone
+    ));
     for (name, value) in [
         ("where", &answer.modifiers.filter),
         ("actors", &answer.modifiers.actors),
@@ -63,7 +68,8 @@ pub fn answer(answer: &Answer) -> String {
 }
 
 fn cells(cells: &[Cell], chart: Option<Chart>) -> String {
-    let (grid, list): (Vec<&Cell>, Vec<&Cell>) = cells.iter().partition(|cell| chart == Some(Chart::Grid) && cell.id.starts_with("cohort:"));
+    let (grid, list): (Vec<&Cell>, Vec<&Cell>) =
+        cells.iter().partition(|cell| chart == Some(Chart::Grid) && cell.id.starts_with("cohort:"));
     let mut table = table(&["cell", "", "value", "95 % interval", "people", ""]);
     for cell in list {
         table.add_row([
@@ -111,7 +117,11 @@ fn cohorts(cells: &[&Cell]) -> String {
         row.extend(shares.into_iter().take(n_periods));
         table.add_row(row);
     }
-    let more = if n_rows > GRID_COHORTS { format!("{n_rows} cohorts, the first {GRID_COHORTS} are shown; --format csv writes all\n") } else { String::new() };
+    let more = if n_rows > GRID_COHORTS {
+        format!("{n_rows} cohorts, the first {GRID_COHORTS} are shown; --format csv writes all\n")
+    } else {
+        String::new()
+    };
     format!("\n{table}\n{more}")
 }
 

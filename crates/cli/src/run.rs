@@ -195,7 +195,14 @@ fn question(matches: &ArgMatches) -> anyhow::Result<(Question, &ArgMatches)> {
     let question = Question {
         operator: id.to_owned(),
         params: params::read(matches, &operator.schema())?,
-        modifiers: Modifiers { filter: text("where"), actors: text("actors"), by: text("by"), versus: text("versus"), from: text("from"), to: text("to") },
+        modifiers: Modifiers {
+            filter: text("where"),
+            actors: text("actors"),
+            by: text("by"),
+            versus: text("versus"),
+            from: text("from"),
+            to: text("to"),
+        },
         limits: Limits {
             n_threads: matches.get_one::<u64>("threads").map_or(default.n_threads, |n| *n as usize),
             memory_bytes: (number(matches, "memory") as usize) << 20,
@@ -281,7 +288,8 @@ fn simulate(matches: &ArgMatches) -> anyhow::Result<()> {
             0 => (events / 50).max(1),
             users => users,
         };
-        let options = load::LoadOptions { events, users, names: number(matches, "names") as u32, properties: 6, seed, rows_per_file: 5_000_000 };
+        let options =
+            load::LoadOptions { events, users, names: number(matches, "names") as u32, properties: 6, seed, rows_per_file: 5_000_000 };
         let bar = rows_bar("events");
         bar.set_length(events);
         let truth = load::write_load(&options, dir, &mut |rows| bar.set_position(rows));

@@ -45,7 +45,13 @@ const HEADER: &str = "id,at,who,what,device,price,size\n";
 fn a_truncated_gzip_file_keeps_what_was_read_and_can_be_finished() {
     let mut rows = String::from(HEADER);
     for n in 0..60_000_u64 {
-        rows.push_str(&format!("{n},2024-03-01T10:{:02}:{:02}Z,p{},view,phone,,{}\n", n / 60 % 60, n % 60, n % 997, n.wrapping_mul(2_654_435_761_u64) % 9_999));
+        rows.push_str(&format!(
+            "{n},2024-03-01T10:{:02}:{:02}Z,p{},view,phone,,{}\n",
+            n / 60 % 60,
+            n % 60,
+            n % 997,
+            n.wrapping_mul(2_654_435_761_u64) % 9_999
+        ));
     }
     let gzip = |bytes: &[u8]| {
         let mut gzip = Command::new("gzip").arg("-c").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("gzip is installed");
@@ -73,7 +79,11 @@ fn a_truncated_gzip_file_keeps_what_was_read_and_can_be_finished() {
 #[test]
 fn files_that_cannot_be_used_say_why() {
     import_fails("web.csv", "", &["web.csv", "empty"]);
-    import_fails("web.csv", "id,when,who,what,device,price,size\n1,2024-03-01,a,view,x,,\n", &["line 10", "no column at", "columns: id, when"]);
+    import_fails(
+        "web.csv",
+        "id,when,who,what,device,price,size\n1,2024-03-01,a,view,x,,\n",
+        &["line 10", "no column at", "columns: id, when"],
+    );
     import_fails("web.parquet", "this is no parquet", &["web.parquet", "arquet"]);
     import_fails("web.xlsx", "this is no workbook", &["web.xlsx"]);
     import_fails("web.unknown", "a", &["does not tell the format", "format: csv"]);
@@ -103,7 +113,11 @@ fn rows_that_cannot_be_read_go_to_the_quarantine() {
 #[test]
 fn json_lines_and_spreadsheets_say_where_they_are_broken() {
     let dir = workspace(SHOP);
-    let path = file(dir.path(), "web.jsonl", "{\"id\":\"1\",\"at\":\"2024-03-01\",\"who\":\"ana\",\"what\":\"view\",\"device\":\"x\",\"price\":null,\"size\":1}\n{\"id\": broken\n");
+    let path = file(
+        dir.path(),
+        "web.jsonl",
+        "{\"id\":\"1\",\"at\":\"2024-03-01\",\"who\":\"ana\",\"what\":\"view\",\"device\":\"x\",\"price\":null,\"size\":1}\n{\"id\": broken\n",
+    );
     let imported = ok(&["import", dir.path().to_str().unwrap(), &path, "--source", "web"]);
     assert!(imported.contains("1 events accepted") && imported.contains("1 rejected"), "{imported}");
     assert!(ok(&["quarantine", dir.path().to_str().unwrap(), "list"]).contains("web.jsonl:2"));
@@ -166,7 +180,8 @@ fn a_full_disk_stops_an_import_that_then_goes_on() {
     let path = file(dir.path(), "web.csv", &rows);
     let root = dir.path().to_str().unwrap();
     let binary = env!("CARGO_BIN_EXE_diptych");
-    let limited = Command::new("bash").args(["-c", &format!("trap '' XFSZ; ulimit -f 64; '{binary}' import '{root}' '{path}'")]).output().unwrap();
+    let limited =
+        Command::new("bash").args(["-c", &format!("trap '' XFSZ; ulimit -f 64; '{binary}' import '{root}' '{path}'")]).output().unwrap();
     assert_eq!(limited.status.code(), Some(1), "{}", text(&limited));
     let error = text(&limited);
     assert!(error.contains("store/log") && !error.contains("panicked"), "{error}");

@@ -7,7 +7,11 @@ use common::*;
 #[test]
 fn a_csv_file_becomes_answers_without_a_hand_written_spec() {
     let dir = tempfile::tempdir().unwrap();
-    let orders = file(dir.path(), "orders.csv", "Order ID,Date,Customer,Amount,Shop\n1,01/03/2024 10:00,ana,12.50,North\n2,15/03/2024 11:00,bob,7.00,South\n3,20/03/2024 12:00,ana,3.20,North\n4,21/03/2024 12:00,ana,5.00,North\n");
+    let orders = file(
+        dir.path(),
+        "orders.csv",
+        "Order ID,Date,Customer,Amount,Shop\n1,01/03/2024 10:00,ana,12.50,North\n2,15/03/2024 11:00,bob,7.00,South\n3,20/03/2024 12:00,ana,3.20,North\n4,21/03/2024 12:00,ana,5.00,North\n",
+    );
     let shop = dir.path().join("shop");
     let shop = shop.to_str().unwrap();
     let report = ok(&["init", shop, "--from", &orders]);
@@ -56,8 +60,12 @@ fn modifiers_select_split_and_compare() {
     assert_eq!(cell(&with(&["--from", "2024-03-02"]), "step:1")["n"], 1);
     assert_eq!(cell(&with(&["--to", "2024-03-02"]), "step:1")["n"], 2);
     let split = with(&["--by", "device"]);
-    let groups: Vec<(&str, u64)> =
-        split["groups"].as_array().unwrap().iter().map(|group| (group["group"].as_str().unwrap(), group["cells"][0]["n"].as_u64().unwrap())).collect();
+    let groups: Vec<(&str, u64)> = split["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|group| (group["group"].as_str().unwrap(), group["cells"][0]["n"].as_u64().unwrap()))
+        .collect();
     assert_eq!(groups, [("laptop", 1), ("phone", 2)]);
     let versus = with(&["--versus", "device = 'phone'"]);
     assert_eq!(versus["differences"][0]["value"], -0.5);
@@ -115,7 +123,11 @@ fn replays_are_recognised_by_ids_and_by_files() {
     let first = ok(&["import", root, &web]);
     assert!(first.contains("6 events accepted") && first.contains("size: 1 values are not of the declared type"), "{first}");
     assert!(ok(&["import", root, &web]).contains("imported before"));
-    let more = file(dir.path(), "web2.csv", format!("{SHOP_ROWS}7,2024-03-02T12:00:00Z,eve,cart,phone,,,\n3,2024-03-01T10:02:00Z,ana,buy,phone,99.00,3,red\n"));
+    let more = file(
+        dir.path(),
+        "web2.csv",
+        format!("{SHOP_ROWS}7,2024-03-02T12:00:00Z,eve,cart,phone,,,\n3,2024-03-01T10:02:00Z,ana,buy,phone,99.00,3,red\n"),
+    );
     let second = ok(&["import", root, &more]);
     assert!(second.contains("1 events accepted, 6 duplicates, 1 rejected"), "{second}");
     assert!(ok(&["quarantine", root, "list"]).contains("same event_id and other content"));
@@ -168,7 +180,11 @@ fn a_property_answers_undeclared_and_after_its_declaration_without_a_new_import(
     assert!(undeclared["notes"].to_string().contains("colour is not declared"), "{}", undeclared["notes"]);
     assert_eq!(cell(&ask(dir.path(), "sessions", &["--where", "upper(colour) = 'RED'"]), "sessions")["n"], 1);
     assert!(fails(&["ask", root, "sessions", "--by", "taste"]).contains("no column taste"));
-    std::fs::write(dir.path().join("diptych.yaml"), SHOP.replace("  size: { type: integer }", "  size: { type: integer }\n  colour: { type: text }")).unwrap();
+    std::fs::write(
+        dir.path().join("diptych.yaml"),
+        SHOP.replace("  size: { type: integer }", "  size: { type: integer }\n  colour: { type: text }"),
+    )
+    .unwrap();
     let declared = ask(dir.path(), "sessions", &["--by", "colour"]);
     assert_eq!(declared["groups"], undeclared["groups"]);
     assert!(!declared["notes"].to_string().contains("colour"), "{}", declared["notes"]);

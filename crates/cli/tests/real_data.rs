@@ -67,10 +67,14 @@ fn completejourney_equals_an_independent_computation() {
     let sent = file(dir.path(), "campaigns_sent.csv", campaigns_sent(&data));
     let path = |name: &str| data.join(name).to_str().unwrap().to_owned();
     ok(&["import", root, &path("transactions_sample.csv"), &path("coupon_redemptions.csv"), &sent]);
-    let rows = sql(dir.path(), "select count(distinct order_id) as baskets, count(distinct customer) as households from events where name = 'basket_line'");
+    let rows = sql(
+        dir.path(),
+        "select count(distinct order_id) as baskets, count(distinct customer) as households from events where name = 'basket_line'",
+    );
     assert_eq!((&rows[0]["baskets"], &rows[0]["households"]), (&47_243.into(), &2_377.into()));
     // pandas (verify/completejourney.py): weeks of 7 × 24 hours after each household's first basket line.
-    let answer = ask(dir.path(), "retention", &["--start", "basket_line", "--back", "basket_line", "--period", "week", "--clock", "rolling"]);
+    let answer =
+        ask(dir.path(), "retention", &["--start", "basket_line", "--back", "basket_line", "--period", "week", "--clock", "rolling"]);
     assert_eq!(cell(&answer, "people")["n"], 2_377);
     let weeks = [(728, 2371), (767, 2366), (759, 2363), (767, 2362), (770, 2358), (717, 2356), (696, 2349), (752, 2344)];
     for (k, (x, n)) in weeks.into_iter().enumerate() {
@@ -79,7 +83,11 @@ fn completejourney_equals_an_independent_computation() {
     }
     // pandas and DuckDB (verify/completejourney.py): households, by best attempt and by first entry.
     let funnel = |more: &[&str]| {
-        let answer = ask(dir.path(), "funnel", &[&["--step", "campaign_received", "--step", "coupon_redeemed", "--step", "basket_line", "--window", "30d"], more].concat());
+        let answer = ask(
+            dir.path(),
+            "funnel",
+            &[&["--step", "campaign_received", "--step", "coupon_redeemed", "--step", "basket_line", "--window", "30d"], more].concat(),
+        );
         [1, 2, 3].map(|step| cell(&answer, &format!("step:{step}"))["people"].as_u64().unwrap())
     };
     assert_eq!(funnel(&[]), [1_559, 374, 341]);

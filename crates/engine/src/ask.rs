@@ -5,12 +5,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use diptych_event::Shard;
+use diptych_event::suggest;
 use diptych_event::time::{format_instant, parse_question_time};
 use diptych_journey::answer::add_shard;
 use diptych_journey::seam::{ALL_TIME, AnyPlan, AnyTotals, Evidence, Unit, Witness};
 use diptych_journey::stats::newcombe;
 use diptych_journey::{AnyOperator, AskError, Catalog, Cell, Context, View, ops};
-use diptych_event::suggest;
 use diptych_store::log::Log;
 use diptych_store::timelines::Timelines;
 use diptych_store::undeclared::Undeclared;
@@ -203,7 +203,8 @@ impl Workbench {
         if modifiers.by.is_some() && modifiers.versus.is_some() {
             return Err(EngineError::Wrong("--by and --versus both split the answer; use one of them".into()));
         }
-        let masks: Result<Vec<RowExpression>, EngineError> = context.masks.iter().map(|sql| condition("a condition of a step", sql)).collect();
+        let masks: Result<Vec<RowExpression>, EngineError> =
+            context.masks.iter().map(|sql| condition("a condition of a step", sql)).collect();
         let actors = modifiers.actors.as_ref().map(|sql| compiler.compile("--actors", sql, &actor_schema())).transpose()?;
         let split = match (&modifiers.by, &modifiers.versus) {
             (Some(by), _) => Some(compile("--by", by)?),
@@ -215,7 +216,9 @@ impl Workbench {
         };
         let zone = self.spec().time_zone();
         let instant = |place: &str, text: &Option<String>| -> Result<Option<i64>, EngineError> {
-            text.as_ref().map(|text| parse_question_time(text, zone).map_err(|what| EngineError::Wrong(format!("{place}: {what}")))).transpose()
+            text.as_ref()
+                .map(|text| parse_question_time(text, zone).map_err(|what| EngineError::Wrong(format!("{place}: {what}"))))
+                .transpose()
         };
         let from = instant("--from", &modifiers.from)?.unwrap_or(ALL_TIME.start);
         let to = instant("--to", &modifiers.to)?.unwrap_or(ALL_TIME.end);
@@ -252,7 +255,9 @@ impl Workbench {
             let log = Log::open(&self.store()?)?;
             let Some(property) = Undeclared::read(&log, &name)?.filter(|_| !held) else { return Ok(()) };
             columns.add_undeclared(&name, property);
-            notes.push(format!("{name} is not declared under `properties:` of the spec; it was read from the log row by row, which is slow"));
+            notes.push(format!(
+                "{name} is not declared under `properties:` of the spec; it was read from the log row by row, which is slow"
+            ));
         }
         Ok(())
     }
@@ -261,7 +266,9 @@ impl Workbench {
     fn explain_column(&self, error: EngineError, timelines: &Timelines) -> EngineError {
         match error {
             EngineError::Sql { place, sql, what } if timelines.overflowed.iter().any(|column| what.contains(column.as_str())) => {
-                let what = format!("{what}; columns with over a million distinct texts are not held in timelines, ask about them with `diptych sql`");
+                let what = format!(
+                    "{what}; columns with over a million distinct texts are not held in timelines, ask about them with `diptych sql`"
+                );
                 EngineError::Sql { place, sql, what }
             }
             other => other,
@@ -349,7 +356,9 @@ impl Asking<'_> {
         let masks = masks?;
         let admitted = self.filter.as_ref().map(|filter| filter.holds(&self.columns, shard)).transpose()?;
         let actors = match &self.actors {
-            Some(actors) => Some(actors.holds(&actor_batch(shard)).map_err(|error| EngineError::Wrong(format!("--actors: {}", error.strip_backtrace())))?),
+            Some(actors) => Some(
+                actors.holds(&actor_batch(shard)).map_err(|error| EngineError::Wrong(format!("--actors: {}", error.strip_backtrace())))?,
+            ),
             None => None,
         };
         let (groups, labels) = match &self.split {

@@ -96,9 +96,9 @@ impl Compiled {
     /// Evaluates a condition on every row; no value counts as false.
     pub fn holds(&self, rows: &RecordBatch) -> Result<Vec<bool>, DataFusionError> {
         let values = self.evaluate(rows)?;
-        let truths: &BooleanArray = values
-            .as_boolean_opt()
-            .ok_or_else(|| DataFusionError::Plan(format!("this is a {} and not a condition; compare it with something", values.data_type())))?;
+        let truths: &BooleanArray = values.as_boolean_opt().ok_or_else(|| {
+            DataFusionError::Plan(format!("this is a {} and not a condition; compare it with something", values.data_type()))
+        })?;
         Ok((0..truths.len()).map(|row| truths.is_valid(row) && truths.value(row)).collect())
     }
 }
@@ -106,7 +106,10 @@ impl Compiled {
 fn has_aggregate(expression: &Expr) -> bool {
     let mut found = false;
     let _ = expression.apply(|part| {
-        found |= matches!(part, Expr::AggregateFunction(_) | Expr::WindowFunction(_) | Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_));
+        found |= matches!(
+            part,
+            Expr::AggregateFunction(_) | Expr::WindowFunction(_) | Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_)
+        );
         Ok(TreeNodeRecursion::Continue)
     });
     found

@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array,
+};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::SchemaRef;
 use diptych_event::log::Kind;
@@ -100,7 +102,12 @@ pub struct Imported {
 /// Imports files and brings the timelines up to date.
 ///
 /// O(rows log rows) time; memory is bounded by the rows of a chunk, the timelines' spill, and the distinct ids of people.
-pub fn import(bench: &Workbench, files: &[PathBuf], options: &Options, progress: &mut dyn FnMut(Progress)) -> Result<Vec<Imported>, EngineError> {
+pub fn import(
+    bench: &Workbench,
+    files: &[PathBuf],
+    options: &Options,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Vec<Imported>, EngineError> {
     let store = Workspace::create(bench.root())?;
     let lock = store.lock()?;
     let mut log = Log::open_or_create(&store)?;
@@ -499,7 +506,9 @@ impl<'a> Chunk<'a> {
     }
 
     fn rejection_rows(&self) -> Result<RecordBatch, EngineError> {
-        let texts = |text: &dyn Fn(&Rejection) -> String| -> ArrayRef { Arc::new(self.rejections.iter().map(|r| Some(text(r))).collect::<StringArray>()) };
+        let texts = |text: &dyn Fn(&Rejection) -> String| -> ArrayRef {
+            Arc::new(self.rejections.iter().map(|r| Some(text(r))).collect::<StringArray>())
+        };
         let id = |rejection: &Rejection| format!("{:016x}", hash::id_hash(&self.app, &format!("{}:{}", rejection.line, rejection.reason)));
         let reason = |rejection: &Rejection| match &rejection.column {
             Some(column) => format!("column {column}: {}", rejection.reason),

@@ -139,7 +139,10 @@ impl Guess {
             let names: Vec<&str> = self.profile.columns.iter().map(|column| column.name.as_str()).collect();
             return Err(EngineError::file(
                 file,
-                format!("no column looks like a time (columns: {}); without one nothing can be put in order. If one holds times, write the spec by hand with `time_format:`", names.join(", ")),
+                format!(
+                    "no column looks like a time (columns: {}); without one nothing can be put in order. If one holds times, write the spec by hand with `time_format:`",
+                    names.join(", ")
+                ),
             ));
         };
         let Kind::Time { format, has_zone, ambiguous } = &column.kind else { unreachable!("it was chosen as a time") };
@@ -153,7 +156,13 @@ impl Guess {
         if !has_zone {
             self.notes.push(format!("{}: times have no zone; they are read as {}", column.name, "UTC (`zone:` changes that)"));
         }
-        let surety = if *ambiguous { Surety::Unsure } else if score > 0 { Surety::Sure } else { Surety::Likely };
+        let surety = if *ambiguous {
+            Surety::Unsure
+        } else if score > 0 {
+            Surety::Sure
+        } else {
+            Surety::Likely
+        };
         self.choose("time", &column, surety, format!("written as {format_text}, {}", fitting(&column)));
         Ok(())
     }
@@ -187,16 +196,25 @@ impl Guess {
             let names: Vec<&str> = self.profile.columns.iter().map(|column| column.name.as_str()).collect();
             return Err(EngineError::file(
                 file,
-                format!("no column says who did it (columns: {}); write the spec by hand and map `user`, `anonymous` or `customer`", names.join(", ")),
+                format!(
+                    "no column says who did it (columns: {}); write the spec by hand and map `user`, `anonymous` or `customer`",
+                    names.join(", ")
+                ),
             ));
         };
-        self.choose("user", &column, Surety::Unsure, format!("{} different ones, the only column of ids that come again", column.n_distinct));
+        self.choose(
+            "user",
+            &column,
+            Surety::Unsure,
+            format!("{} different ones, the only column of ids that come again", column.n_distinct),
+        );
         Ok(())
     }
 
     fn choose_others(&mut self) {
         let id_words = ["event_id", "insert_id", "message_id", "uuid", "id"];
-        if let Some((score, column)) = self.best(&id_words, |column| column.kind == Kind::UniqueId).map(|(score, column)| (score, column.clone()))
+        if let Some((score, column)) =
+            self.best(&id_words, |column| column.kind == Kind::UniqueId).map(|(score, column)| (score, column.clone()))
             && score > 0
         {
             self.choose("event_id", &column, Surety::Likely, "different in every row; rows that come again are recognised by it".into());
@@ -228,7 +246,8 @@ impl Guess {
 
     fn choose_event(&mut self) {
         let words = ["event_name", "event", "action", "activity", "event_type", "type", "kind", "name", "verb"];
-        let found = self.best(&words, |column| matches!(column.kind, Kind::Category | Kind::Text | Kind::Identifier) && column.n_distinct <= 10_000);
+        let found = self
+            .best(&words, |column| matches!(column.kind, Kind::Category | Kind::Text | Kind::Identifier) && column.n_distinct <= 10_000);
         self.event = match found {
             Some((score, column)) if score > 0 => {
                 let surety = if score >= words.len() { Surety::Sure } else { Surety::Likely };
@@ -301,7 +320,9 @@ fn identifier(column: &str) -> String {
 
 /// Writes a text as it stands in YAML.
 fn yaml(text: &str) -> String {
-    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !text.is_empty() && text.starts_with(|c: char| c.is_ascii_alphabetic());
+    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !text.is_empty()
+        && text.starts_with(|c: char| c.is_ascii_alphabetic());
     let word = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&text.to_lowercase().as_str());
     if plain && !word { text.to_owned() } else { format!("'{}'", text.replace('\'', "''")) }
 }
@@ -381,7 +402,9 @@ fn write_report(root: &Path, files: &[PathBuf], guesses: &[Guess]) -> String {
     let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
     let dir = root.display();
     match names.is_empty() {
-        true => text.push_str(&format!("\nNext: write its sources, or `diptych init DIR --from FILE…` in another folder, then `diptych import {dir}`\n")),
+        true => text.push_str(&format!(
+            "\nNext: write its sources, or `diptych init DIR --from FILE…` in another folder, then `diptych import {dir}`\n"
+        )),
         false => text.push_str(&format!(
             "\nNext: read {}, correct what is wrong, then\n  diptych import {dir} {}\n  diptych ask {dir} sessions\n",
             root.join(SPEC_FILE).display(),

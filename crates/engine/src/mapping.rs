@@ -109,7 +109,13 @@ impl Mapping {
         for event in &source.events {
             events.push(compile_event(event, &source.each, &compile, &mut note)?);
         }
-        let rest = columns.fields().iter().enumerate().filter(|(_, field)| !used.contains(field.name()) && !field.name().starts_with("diptych_")).map(|(idx, _)| idx).collect();
+        let rest = columns
+            .fields()
+            .iter()
+            .enumerate()
+            .filter(|(_, field)| !used.contains(field.name()) && !field.name().starts_with("diptych_"))
+            .map(|(idx, _)| idx)
+            .collect();
         Ok(Self {
             source: name.to_owned(),
             zone: spec.source_zone(source),
@@ -143,15 +149,22 @@ impl Mapping {
             let selected: Vec<u32> = (0..n_rows).filter(|row| kept[*row] && holds[*row]).map(|row| row as u32).collect();
             selected.iter().for_each(|row| used[*row as usize] = true);
             let rows = take_rows(&rows, &selected).map_err(|error| failed(error.into()))?;
-            let mut made = Made { selected: &selected, reasons: &mut reasons, n_ambiguous_times: &mut n_ambiguous_times, wrong_type: &mut wrong_type };
+            let mut made =
+                Made { selected: &selected, reasons: &mut reasons, n_ambiguous_times: &mut n_ambiguous_times, wrong_type: &mut wrong_type };
             parts.push((selected.clone(), self.make(event, &rows, schema, now_us, &lines, &mut made).map_err(failed)?));
         }
         for (row, (column, reason)) in &reasons {
-            rejections.push(Rejection { line: lines[*row], column: column.clone(), reason: reason.clone(), original: original(&rows, *row) });
+            rejections.push(Rejection {
+                line: lines[*row],
+                column: column.clone(),
+                reason: reason.clone(),
+                original: original(&rows, *row),
+            });
         }
         let mut batches = Vec::new();
         for (selected, batch) in parts {
-            let good: Vec<u32> = (0..selected.len() as u32).filter(|idx| !reasons.contains_key(&(selected[*idx as usize] as usize))).collect();
+            let good: Vec<u32> =
+                (0..selected.len() as u32).filter(|idx| !reasons.contains_key(&(selected[*idx as usize] as usize))).collect();
             batches.push(take_rows(&batch, &good).map_err(|error| failed(error.into()))?);
         }
         let columns: Result<Vec<ArrayRef>, _> = (0..schema.fields().len())
@@ -199,7 +212,11 @@ impl Mapping {
                     Some(code) => filled.append_value(code),
                     None => {
                         filled.append_null();
-                        made.reject(row, Some("value"), "money without a currency; write `currency: EUR` at the top of diptych.yaml, or map `currency`".into());
+                        made.reject(
+                            row,
+                            Some("value"),
+                            "money without a currency; write `currency: EUR` at the top of diptych.yaml, or map `currency`".into(),
+                        );
                     }
                 }
             }
@@ -255,7 +272,11 @@ impl Mapping {
                 if time_us <= now_us {
                     return Ok(time_us);
                 }
-                Err(format!("the time {} lies after the import ({}); check the date and the time format", format_instant(time_us), format_instant(now_us)))
+                Err(format!(
+                    "the time {} lies after the import ({}); check the date and the time format",
+                    format_instant(time_us),
+                    format_instant(now_us)
+                ))
             });
             times.push(match checked {
                 Ok(time_us) => time_us,
@@ -339,7 +360,9 @@ impl Mapping {
             let typed: ArrayRef = match kind {
                 PropertyKind::Text => self::texts(&array)?,
                 PropertyKind::Integer => Arc::new(typed::<Int64Builder, _>(texts, &mut n_wrong, |text| text.parse().ok())),
-                PropertyKind::Number => Arc::new(typed::<Float64Builder, _>(texts, &mut n_wrong, |text| text.parse().ok().filter(|number: &f64| number.is_finite()))),
+                PropertyKind::Number => Arc::new(typed::<Float64Builder, _>(texts, &mut n_wrong, |text| {
+                    text.parse().ok().filter(|number: &f64| number.is_finite())
+                })),
                 PropertyKind::Boolean => Arc::new(typed::<BooleanBuilder, _>(texts, &mut n_wrong, truth)),
             };
             if n_wrong > 0 {
@@ -441,7 +464,8 @@ fn constant(text: &str, n_rows: usize) -> ArrayRef {
 fn texts(values: &ArrayRef) -> Result<ArrayRef, DataFusionError> {
     let texts = cast(values, &DataType::Utf8)?;
     let plain = texts.as_string::<i32>();
-    let tidy = (0..plain.len()).all(|row| plain.is_null(row) || (!plain.value(row).is_empty() && plain.value(row).trim().len() == plain.value(row).len()));
+    let tidy = (0..plain.len())
+        .all(|row| plain.is_null(row) || (!plain.value(row).is_empty() && plain.value(row).trim().len() == plain.value(row).len()));
     if tidy {
         return Ok(texts);
     }

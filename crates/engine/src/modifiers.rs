@@ -44,7 +44,8 @@ fn time_type() -> DataType {
 impl RowColumns {
     /// Makes the columns of a workspace's timelines.
     pub fn new(timelines: &Timelines) -> Self {
-        let mut fields = vec![Field::new("actor", text_type(), false), Field::new("time", time_type(), false), Field::new("name", text_type(), false)];
+        let mut fields =
+            vec![Field::new("actor", text_type(), false), Field::new("time", time_type(), false), Field::new("name", text_type(), false)];
         fields.extend(timelines.columns.iter().map(|column| {
             let data_type = match column.kind {
                 diptych_event::timeline::ColumnKind::Text => text_type(),
@@ -114,10 +115,12 @@ impl RowColumns {
                     _ => match shard.columns[idx - FIXED.len()].values {
                         Values::Text(codes) => coded(codes, &self.dictionaries[idx - FIXED.len()]),
                         Values::Integer(numbers) => {
-                            Ok(Arc::new(numbers.iter().map(|number| (*number != i64::MIN).then_some(*number)).collect::<Int64Array>()) as ArrayRef)
+                            Ok(Arc::new(numbers.iter().map(|number| (*number != i64::MIN).then_some(*number)).collect::<Int64Array>())
+                                as ArrayRef)
                         }
                         Values::Number(numbers) => {
-                            Ok(Arc::new(numbers.iter().map(|number| (!number.is_nan()).then_some(*number)).collect::<Float64Array>()) as ArrayRef)
+                            Ok(Arc::new(numbers.iter().map(|number| (!number.is_nan()).then_some(*number)).collect::<Float64Array>())
+                                as ArrayRef)
                         }
                     },
                 }
@@ -125,8 +128,13 @@ impl RowColumns {
             .collect();
         // Columns that are not wanted stand empty in their places: the compiled expression finds its columns by position.
         let arrays = arrays?;
-        let fields: Vec<Field> =
-            self.schema.fields().iter().zip(&arrays).map(|(field, array)| Field::new(field.name(), array.data_type().clone(), true)).collect();
+        let fields: Vec<Field> = self
+            .schema
+            .fields()
+            .iter()
+            .zip(&arrays)
+            .map(|(field, array)| Field::new(field.name(), array.data_type().clone(), true))
+            .collect();
         RecordBatch::try_new_with_options(
             Arc::new(Schema::new(fields)),
             arrays,
@@ -166,7 +174,11 @@ pub struct RowExpression {
 
 impl RowExpression {
     fn failed(&self, error: impl std::fmt::Display) -> EngineError {
-        EngineError::Sql { place: self.place.clone(), sql: self.sql.clone(), what: error.to_string().lines().next().unwrap_or_default().into() }
+        EngineError::Sql {
+            place: self.place.clone(),
+            sql: self.sql.clone(),
+            what: error.to_string().lines().next().unwrap_or_default().into(),
+        }
     }
 
     /// Checks that the expression is a condition.
@@ -187,11 +199,20 @@ impl RowExpression {
             .fields()
             .iter()
             .map(|field| {
-                if *field.name() == self.compiled.columns[0] { column.clone() } else { arrow::array::new_null_array(&DataType::Null, texts.len() + 1) }
+                if *field.name() == self.compiled.columns[0] {
+                    column.clone()
+                } else {
+                    arrow::array::new_null_array(&DataType::Null, texts.len() + 1)
+                }
             })
             .collect();
-        let fields: Vec<Field> =
-            columns.schema.fields().iter().zip(&arrays).map(|(field, array)| Field::new(field.name(), array.data_type().clone(), true)).collect();
+        let fields: Vec<Field> = columns
+            .schema
+            .fields()
+            .iter()
+            .zip(&arrays)
+            .map(|(field, array)| Field::new(field.name(), array.data_type().clone(), true))
+            .collect();
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(|error| self.failed(error))?;
         self.compiled.evaluate(&batch).map_err(|error| self.failed(error))
     }

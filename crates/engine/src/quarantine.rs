@@ -37,7 +37,8 @@ pub struct Rejected {
 impl Workbench {
     /// Lists the quarantine, of one source or of all, in order of file and line.
     pub fn quarantine(&self, source: Option<&str>) -> Result<Vec<Rejected>, EngineError> {
-        let rows = self.sql("select rejection, source, file, line, reason, original from quarantine order by source, file, line, rejection")?;
+        let rows =
+            self.sql("select rejection, source, file, line, reason, original from quarantine order by source, file, line, rejection")?;
         let mut rejected = Vec::new();
         for batch in &rows.batches {
             let text = |idx: usize, row: usize| -> String {
@@ -72,11 +73,7 @@ impl Workbench {
     /// Imports the quarantine again as it is, for after a correction of the spec.
     ///
     /// Rows of CSV, JSON Lines and XLSX files are tried with the columns that they had.
-    pub fn retry_quarantine(
-        &self,
-        options: &import::Options,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Vec<Imported>, EngineError> {
+    pub fn retry_quarantine(&self, options: &import::Options, progress: &mut dyn FnMut(Progress)) -> Result<Vec<Imported>, EngineError> {
         let rejected = self.quarantine(None)?;
         let sources: BTreeSet<String> = rejected.iter().map(|row| row.source.clone()).collect();
         let mut imported = Vec::new();

@@ -38,7 +38,8 @@ impl Workbench {
     /// Runs a query; it can only read, and only the workspace's tables.
     pub fn sql(&self, query: &str) -> Result<Rows, EngineError> {
         let log = Log::open(&self.store()?)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| EngineError::Wrong(error.to_string()))?;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| EngineError::Wrong(error.to_string()))?;
         let context = session();
         let wrong = |error: DataFusionError| EngineError::Sql { place: "SQL".into(), sql: query.into(), what: self.explain_sql(&error) };
         let named = |table: &str| query.to_lowercase().contains(table);

@@ -69,9 +69,10 @@ impl Workbench {
     /// Returns the columns that timelines hold: the text fields that some source maps, money, declared properties.
     pub fn timeline_columns(&self) -> Vec<ColumnSpec> {
         let mapped = |field: &str| {
-            self.spec.sources.values().any(|source| {
-                source.each.get(field).is_some() || source.events.iter().any(|event| event.fields.get(field).is_some())
-            })
+            self.spec
+                .sources
+                .values()
+                .any(|source| source.each.get(field).is_some() || source.events.iter().any(|event| event.fields.get(field).is_some()))
         };
         let money = mapped("value") || mapped("value_cents");
         let held = |field: &str| field == "source" || mapped(field) || (field == "currency" && money);

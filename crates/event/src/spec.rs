@@ -313,7 +313,10 @@ impl Spec {
         if let Some(currency) = &self.currency
             && !(currency.text.len() == 3 && currency.text.bytes().all(|byte| byte.is_ascii_uppercase()))
         {
-            return Err(SpecError::at(currency, format!("\"{}\" is not an ISO 4217 code; write three capitals such as EUR", currency.text)));
+            return Err(SpecError::at(
+                currency,
+                format!("\"{}\" is not an ISO 4217 code; write three capitals such as EUR", currency.text),
+            ));
         }
         for name in self.properties.keys() {
             if !name.chars().all(|c| c.is_alphanumeric() || c == '_') || name.is_empty() {

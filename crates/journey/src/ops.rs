@@ -11,8 +11,7 @@ use crate::AnyOperator;
 use crate::seam::{AskError, Context};
 
 /// Every operator; the command line, help, docs, tests and benches are loops over this list.
-pub const OPERATORS: &[&dyn AnyOperator] =
-    &[&funnel::Funnel, &retention::Retention, &sessions::Sessions, &transitions::Transitions];
+pub const OPERATORS: &[&dyn AnyOperator] = &[&funnel::Funnel, &retention::Retention, &sessions::Sessions, &transitions::Transitions];
 
 /// Finds an operator by its id.
 pub fn find(id: &str) -> Option<&'static dyn AnyOperator> {

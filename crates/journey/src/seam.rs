@@ -500,8 +500,7 @@ impl<O: Operator> AnyOperator for O {
 
     fn scan(&self, plan: &AnyPlan, view: &View, n_groups: usize) -> AnyGroups {
         let plan = plan_of::<O>(plan);
-        let mut groups =
-            Groups { total: Operator::empty(self, plan), split: (0..n_groups).map(|_| Operator::empty(self, plan)).collect() };
+        let mut groups = Groups { total: Operator::empty(self, plan), split: (0..n_groups).map(|_| Operator::empty(self, plan)).collect() };
         Operator::scan(self, plan, view, &mut groups);
         Box::new(groups)
     }
@@ -554,4 +553,3 @@ impl<O: Operator> AnyOperator for O {
         serde_json::to_value(&totals.total).expect("partials are plain data")
     }
 }
-

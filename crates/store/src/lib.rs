@@ -24,4 +24,4 @@ pub mod undeclared;
 mod workspace;
 
 pub use error::StoreError;
-pub use workspace::{FORMAT, WriteLock, Workspace};
+pub use workspace::{FORMAT, Workspace, WriteLock};

@@ -104,26 +104,22 @@ impl Log {
     /// Returns the columns of the log.
     pub fn schema(&self) -> Result<SchemaRef, StoreError> {
         let snapshot = self.table.snapshot().map_err(|error| log_error(&self.root, "reading the log", error))?;
-        let fields = snapshot.schema().fields().map(|field| Field::new(field.name(), arrow_type(field.data_type()), true)).collect::<Vec<_>>();
+        let fields =
+            snapshot.schema().fields().map(|field| Field::new(field.name(), arrow_type(field.data_type()), true)).collect::<Vec<_>>();
         Ok(Arc::new(Schema::new(fields)))
     }
 
     /// Adds columns that the log does not have yet; earlier rows have no value there.
     pub fn add_columns(&mut self, columns: &[(String, LogType)]) -> Result<(), StoreError> {
         let schema = self.schema()?;
-        let missing: Vec<StructField> = columns
-            .iter()
-            .filter(|(name, _)| schema.field_with_name(name).is_err())
-            .map(|(name, kind)| delta_field(name, *kind))
-            .collect();
+        let missing: Vec<StructField> =
+            columns.iter().filter(|(name, _)| schema.field_with_name(name).is_err()).map(|(name, kind)| delta_field(name, *kind)).collect();
         if missing.is_empty() {
             return Ok(());
         }
         let add = self.table.clone().add_columns().with_fields(missing);
-        self.table = self
-            .runtime
-            .block_on(async { add.await })
-            .map_err(|error| log_error(&self.root, "adding columns to the log", error))?;
+        self.table =
+            self.runtime.block_on(async { add.await }).map_err(|error| log_error(&self.root, "adding columns to the log", error))?;
         Ok(())
     }
 

@@ -12,8 +12,7 @@ impl World {
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut rows: Vec<Row> = Vec::new();
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            let (actor, events) =
-                line.split_once(':').ok_or_else(|| format!("\"{line}\" has no actor; write ana: view@0s cart@30s"))?;
+            let (actor, events) = line.split_once(':').ok_or_else(|| format!("\"{line}\" has no actor; write ana: view@0s cart@30s"))?;
             parse_events(actor.trim(), events, &mut rows)?;
         }
         Ok(Self::new(rows, CodeOrder::Arrival))
@@ -24,9 +23,7 @@ impl World {
 pub fn parse_events(actor: &str, text: &str, rows: &mut Vec<Row>) -> Result<(), String> {
     for word in words(text) {
         let (head, properties) = match word.split_once('{') {
-            Some((head, rest)) => {
-                (head, rest.strip_suffix('}').ok_or_else(|| format!("\"{word}\" opens a brace and does not close it"))?)
-            }
+            Some((head, rest)) => (head, rest.strip_suffix('}').ok_or_else(|| format!("\"{word}\" opens a brace and does not close it"))?),
             None => (word, ""),
         };
         let (name, moment) = head.rsplit_once('@').ok_or_else(|| format!("\"{word}\" has no time; write view@30s"))?;
@@ -40,8 +37,7 @@ pub fn parse_events(actor: &str, text: &str, rows: &mut Vec<Row>) -> Result<(), 
             properties: Vec::new(),
         };
         for property in properties.split(',').map(str::trim).filter(|property| !property.is_empty()) {
-            let (name, value) =
-                property.split_once('=').ok_or_else(|| format!("\"{property}\" has no value; write device=phone"))?;
+            let (name, value) = property.split_once('=').ok_or_else(|| format!("\"{property}\" has no value; write device=phone"))?;
             match (name, value) {
                 ("interactive", "true" | "false") => row.interactive = value == "true",
                 ("interactive", _) => return Err(format!("interactive is true or false, not \"{value}\"")),
@@ -85,7 +81,8 @@ mod tests {
 
     #[test]
     fn events_are_read_with_properties_and_instants() {
-        let world = World::parse("ana: view@1d2h{device=phone, page=/a} buy@2024-01-02T02:00:00Z\n\nana: ping@1s{interactive=false}").unwrap();
+        let world =
+            World::parse("ana: view@1d2h{device=phone, page=/a} buy@2024-01-02T02:00:00Z\n\nana: ping@1s{interactive=false}").unwrap();
         let rows = world.rows();
         assert_eq!(rows[0].time_us, rows[1].time_us);
         assert_eq!(rows[0].properties, [("device".into(), "phone".into()), ("page".into(), "/a".into())]);

@@ -234,14 +234,7 @@ impl World {
                 interactive: Some(&interactive[..]).filter(|interactive| interactive.contains(&0)),
                 columns: &[],
             };
-            take(&View {
-                shard,
-                actors: None,
-                admitted: admitted.as_deref(),
-                period_us: ALL_TIME,
-                groups: Some(&groups),
-                masks: &[],
-            });
+            take(&View { shard, actors: None, admitted: admitted.as_deref(), period_us: ALL_TIME, groups: Some(&groups), masks: &[] });
         }
     }
 }

@@ -163,10 +163,8 @@ fn scan(operator: &dyn AnyOperator, plan: &AnyPlan, slices: &[Slice], merge_seed
         return total;
     }
     let mut random = Random::new(merge_seed);
-    let mut parts: Vec<AnyTotals> = slices
-        .iter()
-        .map(|slice| operator.totals(operator.scan(plan, &slice.view(), slice.labels.len()), &slice.labels))
-        .collect();
+    let mut parts: Vec<AnyTotals> =
+        slices.iter().map(|slice| operator.totals(operator.scan(plan, &slice.view(), slice.labels.len()), &slice.labels)).collect();
     parts.push(total);
     while parts.len() > 1 {
         let other = parts.swap_remove(random.below(parts.len()));

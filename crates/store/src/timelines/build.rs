@@ -42,9 +42,10 @@ pub fn update(workspace: &Workspace, log: &Log, columns: &[ColumnSpec], _lock: &
     let folder = folder(workspace);
     fs::create_dir_all(&folder).map_err(StoreError::io(&folder, "making the timelines"))?;
     let files = log.files()?;
-    let old = read_card(workspace).ok().flatten().filter(|card| {
-        card.columns == columns && card.covered.iter().all(|covered| files.iter().any(|file| file.name == *covered))
-    });
+    let old = read_card(workspace)
+        .ok()
+        .flatten()
+        .filter(|card| card.columns == columns && card.covered.iter().all(|covered| files.iter().any(|file| file.name == *covered)));
     let (old_timelines, mut card) = match old {
         Some(card) => (Timelines::open(workspace).ok().flatten(), card),
         None => (None, Card { columns: columns.to_vec(), next: next_number(workspace), ..Card::default() }),
@@ -217,9 +218,11 @@ impl<'a> Builder<'a> {
     fn add(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
         let text = |name: &str| batch.column_by_name(name).map(TextColumn::of);
         let kind = text("kind");
-        let [source, event_id, name, user, anonymous, customer] =
-            ["source", "event_id", "name", "user", "anonymous", "customer"].map(text);
-        let time = batch.column_by_name("time").ok_or_else(|| ArrowError::SchemaError("no time".into()))?.as_primitive::<TimestampMicrosecondType>();
+        let [source, event_id, name, user, anonymous, customer] = ["source", "event_id", "name", "user", "anonymous", "customer"].map(text);
+        let time = batch
+            .column_by_name("time")
+            .ok_or_else(|| ArrowError::SchemaError("no time".into()))?
+            .as_primitive::<TimestampMicrosecondType>();
         let seq = batch.column_by_name("seq").map(|column| column.as_primitive::<Int64Type>());
         let interactive = batch.column_by_name("interactive").map(|column| column.as_boolean());
         let contents = if event_id.as_ref().is_none_or(|ids| (0..batch.num_rows()).any(|row| ids.get(row).is_none())) {
@@ -337,8 +340,13 @@ fn plain_texts(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     };
     let columns: Result<Vec<ArrayRef>, ArrowError> = batch.columns().iter().map(plain).collect();
     let columns = columns?;
-    let fields: Vec<Field> =
-        batch.schema().fields().iter().zip(&columns).map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true)).collect();
+    let fields: Vec<Field> = batch
+        .schema()
+        .fields()
+        .iter()
+        .zip(&columns)
+        .map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true))
+        .collect();
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }
 

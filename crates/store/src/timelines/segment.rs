@@ -7,9 +7,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray, UInt8Array, UInt32Array, UInt64Array,
-};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray, UInt8Array, UInt32Array, UInt64Array};
 use arrow::buffer::Buffer;
 use arrow::compute::{concat, take};
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef, UInt8Type, UInt32Type, UInt64Type};
@@ -19,9 +17,9 @@ use arrow::ipc::reader::{FileDecoder, read_footer_length};
 use arrow::ipc::writer::FileWriter;
 use arrow::ipc::{Block, root_as_footer};
 use bytes::Bytes;
+use diptych_event::Names;
 use diptych_event::actors::ActorIds;
 use diptych_event::timeline::{Column, ColumnKind, Shard, Values};
-use diptych_event::Names;
 use memmap2::Mmap;
 
 use super::{ColumnSpec, SegmentCard};
@@ -117,10 +115,12 @@ impl ShardData {
         let mut keys: Vec<(u32, i64, u32)> =
             actor.iter().zip(time_us).enumerate().map(|(row, (actor, time))| (rank[*actor as usize], *time, row as u32)).collect();
         // The sort is stable and finds runs, so shards that are merged from sorted segments cost little.
-        keys.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| {
-            let (a, b) = (a.2 as usize, b.2 as usize);
-            (seq[a], tie[a]).cmp(&(seq[b], tie[b]))
-        }));
+        keys.sort_by(|a, b| {
+            (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| {
+                let (a, b) = (a.2 as usize, b.2 as usize);
+                (seq[a], tie[a]).cmp(&(seq[b], tie[b]))
+            })
+        });
         let indices = UInt32Array::from_iter_values(keys.iter().map(|key| key.2));
         let columns: Result<Vec<ArrayRef>, ArrowError> = rows.columns().iter().map(|column| take(column, &indices, None)).collect();
         let mut offsets = Vec::with_capacity(order.len() + 1);
@@ -298,9 +298,7 @@ pub(super) fn write_dictionaries(path: &Path, names: &Names, dictionaries: &[Nam
 /// Reads what [`write_dictionaries`] wrote.
 pub(super) fn read_dictionaries(path: &Path, columns: &[ColumnSpec]) -> Result<(Names, Vec<Names>), StoreError> {
     let file = MappedFile::open(path, columns.len() + 1)?;
-    let read = |idx: usize| -> Result<Names, StoreError> {
-        Ok(file.batch(idx)?.column(0).as_string::<i32>().iter().flatten().collect())
-    };
+    let read = |idx: usize| -> Result<Names, StoreError> { Ok(file.batch(idx)?.column(0).as_string::<i32>().iter().flatten().collect()) };
     let dictionaries: Result<Vec<Names>, StoreError> = (1..=columns.len()).map(read).collect();
     Ok((read(0)?, dictionaries?))
 }

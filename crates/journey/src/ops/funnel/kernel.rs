@@ -101,9 +101,7 @@ fn in_order(rules: &Rules, time_us: &[i64], bits: &[u32], enters: impl Fn(usize)
         if excluded && rules.ties == Ties::Seq {
             chains.iter_mut().for_each(Vec::clear);
         }
-        let may_enter = |row: usize, entered: bool| {
-            bits[row] & 1 != 0 && (rules.entry == Entry::Best || !entered) && enters(row)
-        };
+        let may_enter = |row: usize, entered: bool| bits[row] & 1 != 0 && (rules.entry == Entry::Best || !entered) && enters(row);
         let mut moved = 0_u32;
         if rules.ties == Ties::Optimistic && group.len() > 1 {
             let usable = |row: usize| if may_enter(row, entered) { bits[row] } else { bits[row] & !1 };
@@ -214,9 +212,7 @@ fn serve(bits: &[u32], row: usize, steps: u32, row_of_step: &mut [Option<usize>]
 fn next_group(ties: Ties, time_us: &[i64], start: usize) -> Range<usize> {
     match ties {
         Ties::Seq => start..start + 1,
-        Ties::Strict | Ties::Optimistic => {
-            start..start + time_us[start..].iter().take_while(|time| **time == time_us[start]).count()
-        }
+        Ties::Strict | Ties::Optimistic => start..start + time_us[start..].iter().take_while(|time| **time == time_us[start]).count(),
     }
 }
 

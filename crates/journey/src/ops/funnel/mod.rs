@@ -9,9 +9,7 @@ use diptych_event::timeline::{NO_CODE, Values};
 use serde::Serialize;
 
 use crate::derive;
-use crate::seam::{
-    About, AskError, Cell, Chart, Context, Evidence, Groups, MaskId, Operator, Panel, Unit, View,
-};
+use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, MaskId, Operator, Panel, Unit, View};
 use crate::stats::{median_interval_sorted, quantile_sorted};
 use kernel::{Attempt, Rules};
 use params::Entry;
@@ -149,7 +147,13 @@ impl Operator for Funnel {
         }
         for k in 0..n_steps - 1 {
             let (id, stopped) = (k + 1, total.reached[k] - total.reached[k + 1]);
-            cells.push(Cell::count(format!("stopped:{id}"), format!("stopped after {}", plan.labels[k]), unit, stopped, total.stopped_people[k]));
+            cells.push(Cell::count(
+                format!("stopped:{id}"),
+                format!("stopped after {}", plan.labels[k]),
+                unit,
+                stopped,
+                total.stopped_people[k],
+            ));
             cells.push(Cell::count(
                 format!("open:{id}"),
                 format!("of these, window not over after {}", plan.labels[k]),
@@ -298,14 +302,7 @@ fn step_bits(plan: &Plan, view: &View, rows: std::ops::Range<usize>, bits: &mut 
 }
 
 /// Finds the counted attempt of each case of one actor: of all rows, or of each session.
-fn find_cases(
-    plan: &Plan,
-    view: &View,
-    rows: std::ops::Range<usize>,
-    bits: &[u32],
-    group: Option<u32>,
-    cases: &mut Vec<Case>,
-) {
+fn find_cases(plan: &Plan, view: &View, rows: std::ops::Range<usize>, bits: &[u32], group: Option<u32>, cases: &mut Vec<Case>) {
     let first = rows.start;
     let enters = |row: usize| view.admits(row) && group.is_none_or(|group| view.group(row) == group);
     let mut find = |case_rows: std::ops::Range<usize>, ends_us: i64| {
@@ -360,14 +357,14 @@ fn best_with_constant(
     let mut best: Option<Attempt> = None;
     let mut latest_us = None;
     for held in values {
-        let held_bits: Vec<u32> = rows
-            .clone()
-            .zip(bits)
-            .map(|(row, bits)| if value(row) == Some(held) { *bits } else { bits & 1 << kernel::EXCLUDED })
-            .collect();
+        let held_bits: Vec<u32> =
+            rows.clone().zip(bits).map(|(row, bits)| if value(row) == Some(held) { *bits } else { bits & 1 << kernel::EXCLUDED }).collect();
         let found = kernel::best_attempt(&plan.rules, time_us, &held_bits, |idx| enters(rows.start + idx));
         latest_us = latest_us.max(found.as_ref().and_then(|found| found.can_go_on_until_us));
-        best = best.into_iter().chain(found).reduce(|best, found| if found.is_better_than(&best, plan.rules.entry, time_us) { found } else { best });
+        best = best
+            .into_iter()
+            .chain(found)
+            .reduce(|best, found| if found.is_better_than(&best, plan.rules.entry, time_us) { found } else { best });
     }
     if let (Some(best), Entry::Best) = (&mut best, plan.rules.entry) {
         // An attempt with another value may still get further.

@@ -330,7 +330,13 @@ fn is_attempt(rules: &Rules, journey: &Journey, rows: &[usize]) -> bool {
     let may_enter = |row: &usize| bits[*row] & rules.entry_bits() != 0 && enters[*row];
     let is_entry = may_enter(&first)
         && match (rules.entry, (0..bits.len()).find(may_enter)) {
-            (Entry::First, Some(entry)) => if by_row { first == entry } else { time_us[first] == time_us[entry] },
+            (Entry::First, Some(entry)) => {
+                if by_row {
+                    first == entry
+                } else {
+                    time_us[first] == time_us[entry]
+                }
+            }
             _ => true,
         };
     distinct && serve && in_order && in_window && undisturbed && uninterrupted && is_entry
@@ -389,14 +395,7 @@ fn ask_where(journeys: &str, change: Value, condition: Option<&str>) -> Result<(
     let mask = |sql: &str| world.mask(&owned, sql).expect("the condition is a simple one");
     let masks: Vec<Vec<bool>> = context.masks.iter().map(|sql| mask(sql)).collect();
     let admitted = condition.map(mask);
-    let view = View {
-        shard: owned.shard(),
-        actors: None,
-        admitted: admitted.as_deref(),
-        period_us: ALL_TIME,
-        groups: None,
-        masks: &masks,
-    };
+    let view = View { shard: owned.shard(), actors: None, admitted: admitted.as_deref(), period_us: ALL_TIME, groups: None, masks: &masks };
     let mut groups = Groups { total: Operator::empty(&Funnel, &plan), split: Vec::new() };
     Operator::scan(&Funnel, &plan, &view, &mut groups);
     let mut evidence = Evidence::default();

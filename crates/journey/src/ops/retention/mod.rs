@@ -13,8 +13,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, Operator, Panel, Unit, View};
-pub use kernel::{Clock, Mode, Period};
 use kernel::Periods;
+pub use kernel::{Clock, Mode, Period};
 
 /// The most periods that an answer may have.
 const MAX_PERIODS: u32 = 400;
@@ -126,9 +126,7 @@ impl Operator for Retention {
         if !(1..=MAX_PERIODS).contains(&n_periods) {
             return Err(AskError::parameter("periods", format!("1 to {MAX_PERIODS} periods are possible, not {n_periods}")));
         }
-        let events = |parameter: &str, text: &Option<String>| {
-            text.as_ref().map(|text| super::events(context, parameter, text)).transpose()
-        };
+        let events = |parameter: &str, text: &Option<String>| text.as_ref().map(|text| super::events(context, parameter, text)).transpose();
         let catalog = context.catalog;
         let plan = Plan {
             start: events("start", &params.start)?,

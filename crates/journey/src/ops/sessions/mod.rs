@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::derive;
 use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, Operator, Panel, Unit, View};
 use crate::stats::{median_interval_sorted, quantile_sorted};
-use kernel::{LENGTHS, Visit, length_idx, mean_counted, quantile_counted};
 pub use kernel::Partial;
+use kernel::{LENGTHS, Visit, length_idx, mean_counted, quantile_counted};
 
 /// Sessions longer than this are engaged. Source: GA4 help 12798876.
 const ENGAGED_OVER_US: i64 = 10 * SECOND_US;
@@ -124,9 +124,7 @@ impl Operator for Sessions {
             None => context.catalog.session_gap_us,
             Some(gap) => parse_duration(gap).map_err(|what| AskError::parameter("gap", what))?,
         };
-        let events = |parameter: &str, text: &Option<String>| {
-            text.as_ref().map(|text| super::events(context, parameter, text)).transpose()
-        };
+        let events = |parameter: &str, text: &Option<String>| text.as_ref().map(|text| super::events(context, parameter, text)).transpose();
         let plan = Plan {
             gap_us,
             views: events("views", &params.views)?,
@@ -137,7 +135,8 @@ impl Operator for Sessions {
         context.notes.push("intervals treat sessions as independent; those of one person are not, so they are too narrow".into());
         if plan.views.is_none() {
             context.notes.push(
-                "engaged is approximate: over 10 s or two events of any kind; name the page views (views) and key events (key) to be exact".into(),
+                "engaged is approximate: over 10 s or two events of any kind; name the page views (views) and key events (key) to be exact"
+                    .into(),
             );
         }
         Ok(plan)

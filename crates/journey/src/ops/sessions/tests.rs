@@ -6,8 +6,8 @@ use diptych_event::time::{DAY_US, SECOND_US, format_instant};
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::kernel::*;
 use super::Sessions;
+use super::kernel::*;
 use crate::ops::testing::{Answer, START_US, World};
 
 #[track_caller]
@@ -21,9 +21,7 @@ fn check(answer: &Answer, expected: &[(&str, u64, u64)]) {
 // METRICS 1.1, vector (day 0 is 2024-03-09 there): lengths 3, 4 and 1; e2 → e3 is exactly 30 minutes.
 #[test]
 fn sessions_agree_with_the_published_vector() {
-    let world = World::draw(
-        "ana: e1@23h50m e2@24h5m e3@24h35m e4@25h5m1s e5@25h10m e6@25h10m e7@25h20m e8@29h",
-    );
+    let world = World::draw("ana: e1@23h50m e2@24h5m e3@24h35m e4@25h5m1s e5@25h10m e6@25h10m e7@25h20m e8@29h");
     let answer = world.ask(&Sessions, json!({}));
     check(&answer, &[("sessions", 3, 1), ("people", 1, 1), ("single", 1, 1), ("length:3", 1, 1), ("length:4", 1, 1), ("length:1", 1, 1)]);
     assert_eq!(answer.cell("per_person").value, Some(3.0));

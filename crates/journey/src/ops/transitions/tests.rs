@@ -6,8 +6,8 @@ use diptych_event::time::SECOND_US;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::kernel::*;
 use super::Transitions;
+use super::kernel::*;
 use crate::ops::testing::{Answer, World};
 
 #[track_caller]
@@ -138,10 +138,8 @@ fn tables_count_like_a_map() {
         }
     }
     let edges = table.drain();
-    let expected: Vec<Edge> = expected
-        .into_iter()
-        .map(|((from, to), (n, people, gaps_us))| Edge { from, to, n, people: people.len() as u64, gaps_us })
-        .collect();
+    let expected: Vec<Edge> =
+        expected.into_iter().map(|((from, to), (n, people, gaps_us))| Edge { from, to, n, people: people.len() as u64, gaps_us }).collect();
     assert_eq!(edges, expected);
     let (odd, even): (Vec<Edge>, Vec<Edge>) = expected.iter().cloned().partition(|edge| edge.to % 2 == 1);
     let mut merged = even;
