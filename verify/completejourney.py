@@ -78,6 +78,17 @@ def retention_pandas(basket):
     return out
 
 
+def retention_rolling(basket, end):
+    """Weeks of 7 x 24 hours from each household's first basket; week k must be over by the end of observation."""
+    first = basket.groupby("h").t.min()
+    week = (basket.t - basket.h.map(first)) // pd.Timedelta(days=7)
+    out = []
+    for k in WEEKS:
+        mature = first.index[first + pd.Timedelta(days=7) * (k + 1) <= end]
+        out.append({"k": k, "x": int(basket.h[(week == k) & basket.h.isin(mature)].nunique()), "n": len(mature)})
+    return out
+
+
 def retention_duckdb(db):
     rows = db.execute(
         "WITH f AS (SELECT h, min(t)::DATE AS d0 FROM basket GROUP BY h),"
@@ -96,7 +107,7 @@ def completejourney(folder):
     out = {"households_with_basket": basket.h.nunique(), "baskets": len(basket), "obs_end": str(basket.t.max()),
            "campaign_households": events["campaign"].h.nunique(), "campaigns_received": len(events["campaign"]),
            "redemption_households": events["redemption"].h.nunique(), "redemptions": len(events["redemption"]),
-           "retention_weeks": retention_pandas(basket)}
+           "retention_weeks": retention_pandas(basket), "retention_weeks_rolling": retention_rolling(basket, basket.t.max())}
     assert out["retention_weeks"] == retention_duckdb(db), retention_duckdb(db)
     for key, steps, days in (("campaign_basket_14d", ["campaign", "basket"], 14),
                              ("campaign_redemption_basket_30d", ["campaign", "redemption", "basket"], 30)):

@@ -324,7 +324,13 @@ fn yaml(text: &str) -> String {
         && !text.is_empty()
         && text.starts_with(|c: char| c.is_ascii_alphabetic());
     let word = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&text.to_lowercase().as_str());
-    if plain && !word { text.to_owned() } else { format!("'{}'", text.replace('\'', "''")) }
+    if plain && !word {
+        text.to_owned()
+    } else if text.contains('\'') && !text.contains(['"', '\\']) {
+        format!("\"{text}\"")
+    } else {
+        format!("'{}'", text.replace('\'', "''"))
+    }
 }
 
 fn write_spec(name: &str, guesses: &[Guess]) -> String {
