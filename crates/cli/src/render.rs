@@ -174,7 +174,7 @@ fn bar(cell: &Cell) -> String {
     }
 }
 
-/// Writes a number with narrow blanks between thousands.
+/// Writes a number with commas between thousands.
 pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();

@@ -328,7 +328,7 @@ fn import_file(
             imported.rows += n_rows;
             chunk.settle(&piece);
             let mapped = mapping.apply(piece, &chunk.schema, options.now_us)?;
-            chunk.add(mapped, n_rows, &mut imported)?;
+            chunk.add(mapped, n_rows, &mut imported);
             if chunk.n_rows >= CHUNK_ROWS {
                 chunk.commit(chunk.n_pieces, log, ids, &mut imported)?;
             }
@@ -396,7 +396,7 @@ impl<'a> Chunk<'a> {
         }
     }
 
-    fn add(&mut self, mapped: Mapped, n_rows: u64, imported: &mut Imported) -> Result<(), EngineError> {
+    fn add(&mut self, mapped: Mapped, n_rows: u64, imported: &mut Imported) {
         self.n_rows += n_rows as usize;
         self.n_skipped += mapped.n_skipped;
         self.n_ambiguous_times += mapped.n_ambiguous_times;
@@ -404,7 +404,6 @@ impl<'a> Chunk<'a> {
         imported.skipped += mapped.n_skipped;
         self.events.push(mapped.events);
         self.rejections.extend(mapped.rejections);
-        Ok(())
     }
 
     /// Writes what waits as one commit.

@@ -126,8 +126,13 @@ impl RowColumns {
                 }
             })
             .collect();
-        // Columns that are not wanted stand empty in their places: the compiled expression finds its columns by position.
-        let arrays = arrays?;
+        self.in_places(shard.n_rows(), arrays?)
+    }
+
+    /// Makes a batch of columns in the places of the schema.
+    ///
+    /// Columns that are not wanted stand empty: a compiled expression finds its columns by position.
+    fn in_places(&self, n_rows: usize, arrays: Vec<ArrayRef>) -> Result<RecordBatch, arrow::error::ArrowError> {
         let fields: Vec<Field> = self
             .schema
             .fields()
@@ -135,11 +140,8 @@ impl RowColumns {
             .zip(&arrays)
             .map(|(field, array)| Field::new(field.name(), array.data_type().clone(), true))
             .collect();
-        RecordBatch::try_new_with_options(
-            Arc::new(Schema::new(fields)),
-            arrays,
-            &RecordBatchOptions::new().with_row_count(Some(shard.n_rows())),
-        )
+        let options = RecordBatchOptions::new().with_row_count(Some(n_rows));
+        RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
     }
 
     /// Returns the position of a column among those that are not fixed.
@@ -206,14 +208,7 @@ impl RowExpression {
                 }
             })
             .collect();
-        let fields: Vec<Field> = columns
-            .schema
-            .fields()
-            .iter()
-            .zip(&arrays)
-            .map(|(field, array)| Field::new(field.name(), array.data_type().clone(), true))
-            .collect();
-        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(|error| self.failed(error))?;
+        let batch = columns.in_places(texts.len() + 1, arrays).map_err(|error| self.failed(error))?;
         self.compiled.evaluate(&batch).map_err(|error| self.failed(error))
     }
 
