@@ -8,7 +8,7 @@ use diptych_event::Shard;
 use diptych_event::suggest;
 use diptych_event::time::{format_instant, parse_question_time};
 use diptych_journey::answer::add_shard;
-use diptych_journey::seam::{ALL_TIME, AnyPlan, AnyTotals, Evidence, Unit, Witness};
+use diptych_journey::seam::{ALL_TIME, AnyPlan, AnyTotals, Evidence, Texts, Unit, Witness};
 use diptych_journey::stats::newcombe;
 use diptych_journey::{AnyOperator, AskError, Catalog, Cell, Context, View, ops};
 use diptych_store::log::Log;
@@ -85,6 +85,7 @@ struct Asking<'a> {
     timelines: &'a Timelines,
     columns: RowColumns,
     masks: Vec<RowExpression>,
+    texts: Vec<RowExpression>,
     filter: Option<RowExpression>,
     actors: Option<Compiled>,
     split: Option<RowExpression>,
@@ -188,7 +189,7 @@ impl Workbench {
         let compiler = Compiler::new();
         let mut columns = RowColumns::new(timelines);
         let of_rows = [&question.modifiers.filter, &question.modifiers.by, &question.modifiers.versus];
-        for sql in context.masks.iter().chain(of_rows.into_iter().flatten()) {
+        for sql in context.masks.iter().chain(&context.texts).chain(of_rows.into_iter().flatten()) {
             self.read_undeclared(sql, &compiler, &mut columns, timelines, &mut context.notes)?;
         }
         let compile = |place: &str, sql: &str| -> Result<RowExpression, EngineError> {
@@ -205,6 +206,8 @@ impl Workbench {
         }
         let masks: Result<Vec<RowExpression>, EngineError> =
             context.masks.iter().map(|sql| condition("a condition of a step", sql)).collect();
+        let texts: Result<Vec<RowExpression>, EngineError> =
+            context.texts.iter().map(|sql| compile("an expression of the spec", sql)).collect();
         let actors = modifiers.actors.as_ref().map(|sql| compiler.compile("--actors", sql, &actor_schema())).transpose()?;
         let split = match (&modifiers.by, &modifiers.versus) {
             (Some(by), _) => Some(compile("--by", by)?),
@@ -231,6 +234,7 @@ impl Workbench {
             params,
             timelines,
             masks: masks?,
+            texts: texts?,
             filter: modifiers.filter.as_ref().map(|sql| condition("--where", sql)).transpose()?,
             actors,
             split,
@@ -354,6 +358,8 @@ impl Asking<'_> {
     fn view(&self, shard: &Shard, look: impl FnOnce(&View, &[Option<String>]) -> Result<(), EngineError>) -> Result<(), EngineError> {
         let masks: Result<Vec<Vec<bool>>, EngineError> = self.masks.iter().map(|mask| mask.holds(&self.columns, shard)).collect();
         let masks = masks?;
+        let texts: Result<Vec<Texts>, EngineError> = self.texts.iter().map(|text| text.texts(&self.columns, shard)).collect();
+        let texts = texts?;
         let admitted = self.filter.as_ref().map(|filter| filter.holds(&self.columns, shard)).transpose()?;
         let actors = match &self.actors {
             Some(actors) => Some(
@@ -363,8 +369,8 @@ impl Asking<'_> {
         };
         let (groups, labels) = match &self.split {
             Some(split) => {
-                let (groups, labels) = split.groups(&self.columns, shard)?;
-                (Some(groups), labels)
+                let groups = split.texts(&self.columns, shard)?;
+                (Some(groups.codes), groups.labels)
             }
             None => (None, Vec::new()),
         };
@@ -375,6 +381,7 @@ impl Asking<'_> {
             period_us: self.period_us.clone(),
             groups: groups.as_deref(),
             masks: &masks,
+            texts: &texts,
         };
         look(&view, &labels)
     }

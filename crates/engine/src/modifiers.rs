@@ -14,6 +14,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit, UInt32Type};
 use diptych_event::timeline::{NO_CODE, Values};
 use diptych_event::{Names, Shard};
+use diptych_journey::seam::Texts;
 use diptych_store::timelines::{ColumnSpec, Timelines};
 use diptych_store::undeclared::Undeclared;
 
@@ -225,8 +226,8 @@ impl RowExpression {
         self.compiled.holds(&batch).map_err(|error| self.failed(error))
     }
 
-    /// Returns the group of each row, shape `[rows]`, and the groups' labels; no value is a group of its own.
-    pub fn groups(&self, columns: &RowColumns, shard: &Shard) -> Result<(Vec<u32>, Vec<Option<String>>), EngineError> {
+    /// Returns the text of each row; no value is a text of its own.
+    pub fn texts(&self, columns: &RowColumns, shard: &Shard) -> Result<Texts, EngineError> {
         let mut labels: Vec<Option<String>> = Vec::new();
         let mut known: BTreeMap<Option<String>, u32> = BTreeMap::new();
         let mut intern = |label: Option<&str>| -> u32 {
@@ -236,7 +237,7 @@ impl RowExpression {
                 labels.len() as u32 - 1
             })
         };
-        let groups = if let Some(texts) = &self.over_texts {
+        let codes = if let Some(texts) = &self.over_texts {
             let values = cast(&self.per_text(columns, texts)?, &DataType::Utf8).map_err(|error| self.failed(error))?;
             let values = values.as_string::<i32>();
             let missing = values.len() - 1;
@@ -255,7 +256,7 @@ impl RowExpression {
             let values = cast(&values, &DataType::Utf8).map_err(|error| self.failed(error))?;
             values.as_string::<i32>().iter().map(intern).collect()
         };
-        Ok((groups, labels))
+        Ok(Texts { codes, labels })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use diptych_event::Spec;
 use diptych_event::log::{PROPERTY_PREFIX, TIMELINE_TEXT_FIELDS};
@@ -20,7 +21,7 @@ pub const SPEC_FILE: &str = "diptych.yaml";
 /// A workspace and its spec.
 pub struct Workbench {
     root: PathBuf,
-    spec: Spec,
+    spec: Arc<Spec>,
 }
 
 impl Workbench {
@@ -38,7 +39,7 @@ impl Workbench {
             Err(error) => return Err(EngineError::file(&path, format!("cannot be read: {error}"))),
         };
         let spec = Spec::parse(&yaml).map_err(|source| EngineError::Spec { path: path.clone(), source })?;
-        Ok(Self { root: root.to_owned(), spec })
+        Ok(Self { root: root.to_owned(), spec: Arc::new(spec) })
     }
 
     /// Returns the folder.
@@ -142,6 +143,8 @@ impl Workbench {
             session_gap_us: self.spec.session_gap_us(),
             first_us,
             observed_until_us,
+            ends_us: Vec::new(),
+            spec: self.spec.clone(),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Place: L0, below everything.
 //! Must not know: files, sockets, clocks, threads, operators, storage.
 
+pub mod account;
 pub mod actors;
 pub mod log;
 pub mod names;

@@ -13,6 +13,16 @@ pub enum Kind {
     Settled,
     /// A file that was imported to its end, with its counts.
     Import,
+    /// Who belongs to which account, and when.
+    Membership,
+    /// An attribute of a user or an account, and when.
+    Profile,
+    /// Two known users that are one person.
+    Merge,
+    /// A total of a day, without persons.
+    Series,
+    /// A dated fact.
+    Note,
 }
 
 impl Kind {
@@ -23,6 +33,11 @@ impl Kind {
             Kind::Rejection => "rejection",
             Kind::Settled => "settled",
             Kind::Import => "import",
+            Kind::Membership => "membership",
+            Kind::Profile => "profile",
+            Kind::Merge => "merge",
+            Kind::Series => "series",
+            Kind::Note => "note",
         }
     }
 }
@@ -69,6 +84,10 @@ pub const LOG_COLUMNS: &[(&str, LogType)] = &[
     ("money_kind", LogType::Text),
     ("order_id", LogType::Text),
     ("refund_of", LogType::Text),
+    ("valid_to", LogType::Time),
+    ("text", LogType::Text),
+    ("amount", LogType::Number),
+    ("withdrawn", LogType::Boolean),
     ("properties", LogType::Text),
     ("reason", LogType::Text),
     ("original", LogType::Text),

@@ -8,7 +8,15 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 
+use crate::log::Kind;
 use crate::time;
+
+mod journeys;
+
+pub use journeys::{
+    AccountsSpec, Backfill, ChannelSpec, FrictionKind, FrictionRule, FrictionSpec, HingeSpec, IdentitySpec, Match, MoneySpec, NpsSpec,
+    Owner, ProfileOf, ProfileSpec, Rate, Reentry, StageSpec, SurveysSpec, TaskScope, TaskSpec,
+};
 
 /// The version of the spec's form that this program reads.
 pub const SPEC_FORMAT: u32 = 1;
@@ -34,6 +42,36 @@ pub struct Spec {
     /// Properties with a type. Declared ones are as fast to ask about as names; the others are kept as JSON text.
     #[serde(default)]
     pub properties: BTreeMap<String, PropertySpec>,
+    /// How anonymous events find their user.
+    #[serde(default)]
+    pub identity: IdentitySpec,
+    /// Who the accounts are: whoever pays, or may pay.
+    #[serde(default)]
+    pub accounts: AccountsSpec,
+    /// Dated attributes of users and accounts, by name; `profiles:` of sources give the values.
+    #[serde(default)]
+    pub profiles: BTreeMap<String, ProfileSpec>,
+    /// What is worth money, and in which currencies.
+    #[serde(default)]
+    pub money: MoneySpec,
+    /// Contact channels; the first rule that holds names a row's channel.
+    #[serde(default)]
+    pub channels: Vec<ChannelSpec>,
+    /// Places of an account in the relationship, from first contact on.
+    #[serde(default)]
+    pub stages: Vec<StageSpec>,
+    /// Goals in the product.
+    #[serde(default)]
+    pub tasks: BTreeMap<String, TaskSpec>,
+    /// What makes using the product, or being a customer, harder than it should be.
+    #[serde(default)]
+    pub frictions: BTreeMap<String, FrictionSpec>,
+    /// Survey questions.
+    #[serde(default)]
+    pub surveys: SurveysSpec,
+    /// What the hinge compares.
+    #[serde(default)]
+    pub hinge: HingeSpec,
     /// Kinds of files and what their columns mean.
     #[serde(default)]
     pub sources: BTreeMap<String, SourceSpec>,
@@ -113,7 +151,88 @@ pub struct SourceSpec {
     #[serde(default)]
     pub each: Fields,
     /// The events that one row makes: one for a log, several for a wide row.
+    #[serde(default)]
     pub events: Vec<EventSpec>,
+    /// What a row says about who belongs to which account.
+    #[serde(default)]
+    pub memberships: Vec<RecordSpec>,
+    /// What a row says about a user or an account: an attribute of `profiles:` and its value.
+    #[serde(default)]
+    pub profiles: Vec<RecordSpec>,
+    /// Which two known users are one person.
+    #[serde(default)]
+    pub merges: Vec<RecordSpec>,
+    /// Totals per day and place or channel: impressions, map views, footfall, spend. They never claim persons.
+    #[serde(default)]
+    pub series: Vec<RecordSpec>,
+    /// Dated facts: price list, campaign, release, holiday, competitor, outage.
+    #[serde(default)]
+    pub notes: Vec<RecordSpec>,
+    /// Until when this source observed, for sources without events at their end; the last accepted event unless given.
+    #[serde(default)]
+    pub observed_until: Option<Text>,
+}
+
+/// What a row says besides events: SQL expressions over the columns of a file.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecordSpec {
+    /// SQL condition; the row says this only where it holds.
+    #[serde(default, rename = "where")]
+    pub filter: Option<Text>,
+    /// Id of the record, so that a later row can withdraw it; what the row says unless given.
+    #[serde(default)]
+    pub id: Option<Text>,
+    /// Whether the row takes the record with its id back.
+    #[serde(default)]
+    pub withdrawn: Option<Text>,
+    /// The user.
+    #[serde(default)]
+    pub user: Option<Text>,
+    /// The account.
+    #[serde(default)]
+    pub account: Option<Text>,
+    /// Membership: user, payer, decider or referrer.
+    #[serde(default)]
+    pub role: Option<Text>,
+    /// Merge: the other id of the same person.
+    #[serde(default)]
+    pub same_as: Option<Text>,
+    /// Profile: the attribute. Series: the measure. Note: the kind of fact.
+    #[serde(default)]
+    pub name: Option<Text>,
+    /// Profile: its value. Note: what there is to say.
+    #[serde(default)]
+    pub text: Option<Text>,
+    /// Series: the number.
+    #[serde(default)]
+    pub amount: Option<Text>,
+    /// Series and notes: channel.
+    #[serde(default)]
+    pub channel: Option<Text>,
+    /// Series and notes: place.
+    #[serde(default)]
+    pub place: Option<Text>,
+    /// From when it holds; since ever unless given.
+    #[serde(default)]
+    pub valid_from: Option<Text>,
+    /// Until when it holds, this instant excluded; for good unless given.
+    #[serde(default)]
+    pub valid_to: Option<Text>,
+}
+
+impl SourceSpec {
+    /// Walks what rows say besides events, with the kind of log row that each makes.
+    pub fn records(&self) -> impl Iterator<Item = (Kind, &RecordSpec)> {
+        let lists = [
+            (Kind::Membership, &self.memberships),
+            (Kind::Profile, &self.profiles),
+            (Kind::Merge, &self.merges),
+            (Kind::Series, &self.series),
+            (Kind::Note, &self.notes),
+        ];
+        lists.into_iter().flat_map(|(kind, records)| records.iter().map(move |record| (kind, record)))
+    }
 }
 
 /// Format of a file.
@@ -278,6 +397,58 @@ impl SpecError {
     }
 }
 
+impl RecordSpec {
+    /// Checks that a record has what its kind needs.
+    fn check(&self, kind: Kind, source: &str, spec: &Spec) -> Result<(), SpecError> {
+        let fields = [
+            ("user", &self.user),
+            ("account", &self.account),
+            ("role", &self.role),
+            ("same_as", &self.same_as),
+            ("name", &self.name),
+            ("text", &self.text),
+            ("amount", &self.amount),
+            ("channel", &self.channel),
+            ("place", &self.place),
+            ("valid_from", &self.valid_from),
+        ];
+        let (needed, possible): (&[&str], &[&str]) = match kind {
+            Kind::Membership => (&["user", "account"], &["role", "valid_from"]),
+            Kind::Profile => (&["name", "text"], &["user", "account", "valid_from"]),
+            Kind::Merge => (&["user", "same_as"], &["valid_from"]),
+            Kind::Series => (&["name", "amount", "valid_from"], &["channel", "place"]),
+            _ => (&["name", "text", "valid_from"], &["channel", "place"]),
+        };
+        let at = fields.iter().find_map(|(_, text)| text.as_ref());
+        let error = |text: Option<&Text>, what: String| match text.or(at) {
+            Some(text) => SpecError::at(text, what),
+            None => SpecError::whole(what),
+        };
+        for (field, text) in &fields {
+            match text {
+                None if needed.contains(field) => {
+                    return Err(error(None, format!("source \"{source}\": a {} needs `{field}`", kind.word())));
+                }
+                Some(text) if !needed.contains(field) && !possible.contains(field) => {
+                    return Err(error(Some(text), format!("source \"{source}\": a {} has no `{field}`", kind.word())));
+                }
+                _ => {}
+            }
+        }
+        if kind == Kind::Profile && self.user.is_some() == self.account.is_some() {
+            return Err(error(None, format!("source \"{source}\": a profile is of a `user` or of an `account`, one of the two")));
+        }
+        let constant = self.name.as_ref().and_then(|name| Some((name, name.text.strip_prefix('\'')?.strip_suffix('\'')?)));
+        if let (Kind::Profile, Some((at, name))) = (kind, constant)
+            && !spec.profiles.contains_key(name)
+        {
+            let near = crate::suggest::did_you_mean(name, spec.profiles.keys().map(String::as_str));
+            return Err(SpecError::at(at, format!("profile \"{name}\" is not declared under `profiles:`{near}")));
+        }
+        Ok(())
+    }
+}
+
 impl Spec {
     /// Reads and checks a spec.
     pub fn parse(yaml: &str) -> Result<Self, SpecError> {
@@ -318,7 +489,8 @@ impl Spec {
                 format!("\"{}\" is not an ISO 4217 code; write three capitals such as EUR", currency.text),
             ));
         }
-        for name in self.properties.keys() {
+        journeys::check(self)?;
+        for name in self.properties.keys().chain(self.profiles.keys()) {
             if !name.chars().all(|c| c.is_alphanumeric() || c == '_') || name.is_empty() {
                 return Err(SpecError::whole(format!(
                     "property \"{name}\" must be named with letters, digits and _ so that it can stand in SQL"
@@ -329,8 +501,14 @@ impl Spec {
             }
         }
         for (name, source) in &self.sources {
-            if source.events.is_empty() {
+            if source.events.is_empty() && source.records().next().is_none() {
                 return Err(SpecError::whole(format!("source \"{name}\" makes no events; add at least one under `events:`")));
+            }
+            if let Some(until) = &source.observed_until {
+                time::parse_question_time(&until.text, self.time_zone()).map_err(|what| SpecError::at(until, what))?;
+            }
+            for (kind, record) in source.records() {
+                record.check(kind, name, self)?;
             }
             for event in &source.events {
                 let field = |field: &str| event.fields.get(field).or_else(|| source.each.get(field));
@@ -366,6 +544,12 @@ impl Spec {
         source.zone.as_ref().and_then(|zone| time::parse_zone(&zone.text).ok()).unwrap_or_else(|| self.time_zone())
     }
 
+    /// Returns the end of observation that the spec gives a source, in microseconds.
+    pub fn source_end_us(&self, source: &str) -> Option<i64> {
+        let until = self.sources.get(source)?.observed_until.as_ref()?;
+        time::parse_question_time(&until.text, self.time_zone()).ok()
+    }
+
     /// Returns the gap between sessions in microseconds.
     pub fn session_gap_us(&self) -> i64 {
         time::parse_duration(&self.session.gap.text).unwrap_or(1_800 * time::SECOND_US)
@@ -374,6 +558,13 @@ impl Spec {
     /// Returns the JSON Schema of specs, for editors.
     pub fn json_schema() -> Schema {
         schemars::schema_for!(Spec)
+    }
+}
+
+impl Default for Spec {
+    /// Makes the spec that says nothing.
+    fn default() -> Self {
+        Self::parse("format: 1").expect("the shortest spec")
     }
 }
 
@@ -451,5 +642,77 @@ sources:
         for field in Fields::NAMES {
             assert!(schema.contains(&format!("\"{field}\"")), "{field}");
         }
+    }
+
+    const JOURNEYS: &str = "format: 1
+currency: EUR
+money:
+  margin: value_cents * 0.4
+  rates:
+    - { currency: USD, rate: \"0.9215\", since: 2025-01-01 }
+accounts: { own: false, backfill: since_last_membership }
+profiles:
+  plan: { of: account }
+channels:
+  - { name: maps, where: \"channel = 'google_maps'\" }
+  - { name: shop, where: \"source = 'counter'\", offline: true, owner: { department: Sales } }
+stages:
+  - { name: awareness, enter: visit | see_ad }
+  - name: purchase
+    enter: { events: [buy], where: value_cents > 0 }
+    lost_after: 90d
+    final: true
+tasks:
+  order:
+    start: view where page = '/shop'
+    success: buy
+    steps: [cart, pay]
+frictions:
+  failed: { events: payment_failed }
+  rage: { rule: rage_click, events: click, clicks: 4 }
+sources:
+  staff:
+    files: [staff.csv]
+    memberships:
+      - { user: mail, account: company, role: \"'user'\", valid_from: joined, valid_to: left }
+    profiles:
+      - { account: company, name: \"'plan'\", text: plan }
+";
+
+    #[test]
+    fn journeys_are_read_with_the_places_of_their_events() {
+        let spec = Spec::parse(JOURNEYS).unwrap();
+        let start = &spec.tasks["order"].start;
+        assert_eq!(start.events, ["view"]);
+        assert_eq!(start.condition.as_ref().unwrap().text, "page = '/shop'");
+        assert_eq!((start.at.line, start.at.column), (21, 12));
+        assert_eq!(spec.stages[0].enter.events, ["visit", "see_ad"]);
+        assert_eq!(spec.stages[1].enter.condition.as_ref().unwrap().text, "value_cents > 0");
+        assert_eq!(spec.account_backfill(), Ok(Backfill::SinceLastMembership));
+        assert_eq!(spec.rates()["USD"], [(1_735_689_600_000_000, 921_500_000)]);
+        assert!(matches!(spec.frictions["rage"].checked("rage"), Ok(FrictionRule::RageClick { clicks: 4, target: "element", .. })));
+        assert!(spec.journey_matches().iter().any(|meant| meant.events == ["pay"]));
+    }
+
+    #[track_caller]
+    fn journeys_refused(change: (&str, &str), expected: &[&str]) {
+        assert!(JOURNEYS.contains(change.0));
+        let error = Spec::parse(&JOURNEYS.replace(change.0, change.1)).unwrap_err().to_string();
+        for part in expected {
+            assert!(error.contains(part), "{error:?} should contain {part:?}");
+        }
+    }
+
+    #[test]
+    fn impossible_journeys_are_refused_with_advice() {
+        journeys_refused(("clicks: 4", "over: 4d"), &["friction \"rage\"", "rage_click has no `over`", "radius_px"]);
+        journeys_refused(("rule: rage_click", "rule: rage"), &["rage", "rage_click"]);
+        journeys_refused(("0.9215", "-1"), &["line 6", "not a rate"]);
+        journeys_refused(("own: false, backfill: since_last_membership", "backfill: soon"), &["line 7", "since_last_membership"]);
+        journeys_refused(("name: awareness", "name: purchase"), &["stage \"purchase\" is there twice"]);
+        journeys_refused(("name: \"'plan'\"", "name: \"'plna'\""), &["plna", "plan"]);
+        journeys_refused(("account: company, role", "role"), &["membership needs `account`"]);
+        journeys_refused(("start: view where page = '/shop'", "start: []"), &["event names such as"]);
+        journeys_refused(("lost_after: 90d", "lost_after: long"), &["line 17", "long"]);
     }
 }

@@ -10,4 +10,4 @@ pub mod seam;
 pub mod stats;
 
 pub use ops::OPERATORS;
-pub use seam::{About, AnyOperator, AskError, Catalog, Cell, Context, Groups, Operator, View};
+pub use seam::{About, AnyOperator, AskError, Catalog, Cell, Context, Groups, Operator, Panel, View};

@@ -7,10 +7,12 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
+use diptych_event::spec::Match;
 use diptych_event::time::Calendar;
 use diptych_event::timeline::ColumnKind;
-use diptych_event::{Names, Shard, suggest};
+use diptych_event::{Names, Shard, Spec, suggest};
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -110,8 +112,13 @@ pub struct Catalog {
     pub session_gap_us: i64,
     /// First accepted instant in microseconds; 0 without data.
     pub first_us: i64,
-    /// End of observation in microseconds: the last accepted event (DECISIONS 11); 0 without data.
+    /// End of observation in microseconds: the earliest among the sources (DECISIONS 11); 0 without data.
     pub observed_until_us: i64,
+    /// End of observation per event name, in microseconds: the earliest among the sources that have it; shape `[names]`,
+    /// or empty where every name is observed until `observed_until_us`.
+    pub ends_us: Vec<i64>,
+    /// What the spec says: tasks, frictions, stages, channels, surveys, money.
+    pub spec: Arc<Spec>,
 }
 
 /// What an operator may ask for while it plans.
@@ -121,6 +128,8 @@ pub struct Context<'a> {
     pub catalog: &'a Catalog,
     /// SQL conditions that the plan needs evaluated, in the order of their [`MaskId`].
     pub masks: Vec<String>,
+    /// SQL expressions whose text the plan needs for each row, in the order of their [`TextId`].
+    pub texts: Vec<String>,
     /// Things the reader of the answer should know.
     pub notes: Vec<String>,
 }
@@ -129,10 +138,44 @@ pub struct Context<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MaskId(pub usize);
 
+/// A text per row that the engine evaluates for the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextId(pub usize);
+
+/// Which rows are meant by a [`Match`] of the spec.
+#[derive(Debug, Clone, Default)]
+pub struct Matcher {
+    /// Shape `[names]`.
+    names: Vec<bool>,
+    condition: Option<MaskId>,
+}
+
+impl Matcher {
+    /// Makes the matcher of the rows with one of some names, shape `[names]`.
+    pub fn of_names(names: Vec<bool>) -> Self {
+        Self { names, condition: None }
+    }
+
+    /// Tells whether a row is meant.
+    pub fn holds(&self, view: &View, row: usize) -> bool {
+        self.names[view.shard.name[row] as usize] && self.condition.is_none_or(|mask| view.masks[mask.0][row])
+    }
+
+    /// Walks the codes of the names.
+    pub fn codes(&self) -> impl Iterator<Item = u32> + '_ {
+        self.names.iter().enumerate().filter(|(_, meant)| **meant).map(|(code, _)| code as u32)
+    }
+
+    /// Tells whether no event of the data is meant.
+    pub fn is_empty(&self) -> bool {
+        !self.names.contains(&true)
+    }
+}
+
 impl<'a> Context<'a> {
     /// Makes the context of one question.
     pub fn new(catalog: &'a Catalog) -> Self {
-        Self { catalog, masks: Vec::new(), notes: Vec::new() }
+        Self { catalog, masks: Vec::new(), texts: Vec::new(), notes: Vec::new() }
     }
 
     /// Registers an SQL condition on rows; the engine checks it before any row is read.
@@ -142,6 +185,39 @@ impl<'a> Context<'a> {
         }
         self.masks.push(sql.into());
         MaskId(self.masks.len() - 1)
+    }
+
+    /// Registers an SQL expression of which the plan needs the text for each row.
+    pub fn text(&mut self, sql: &str) -> TextId {
+        if let Some(known) = self.texts.iter().position(|text| text == sql) {
+            return TextId(known);
+        }
+        self.texts.push(sql.into());
+        TextId(self.texts.len() - 1)
+    }
+
+    /// Finds the rows that the spec means; a name that no event has means none, which a note says.
+    pub fn matcher(&mut self, meant: &Match) -> Matcher {
+        let mut names = vec![false; self.catalog.names.len()];
+        for event in &meant.events {
+            match self.catalog.names.code(event) {
+                Some(code) => names[code as usize] = true,
+                None if event == "*" => names.fill(true),
+                None => {
+                    let note = format!("the spec names the event \"{event}\", which nobody has");
+                    if !self.notes.contains(&note) {
+                        self.notes.push(note);
+                    }
+                }
+            }
+        }
+        Matcher { names, condition: meant.condition.as_ref().map(|condition| self.mask(&condition.text)) }
+    }
+
+    /// Returns the end of observation of some events: the earliest among the sources that have them, in microseconds.
+    pub fn observed_until_us(&self, codes: impl Iterator<Item = u32>) -> i64 {
+        let end_us = |code: u32| self.catalog.ends_us.get(code as usize).copied();
+        codes.filter_map(end_us).min().unwrap_or(self.catalog.observed_until_us)
     }
 
     /// Finds the code of an event name.
@@ -189,6 +265,24 @@ pub struct View<'a> {
     pub groups: Option<&'a [u32]>,
     /// The plan's conditions by [`MaskId`], each of shape `[rows]`.
     pub masks: &'a [Vec<bool>],
+    /// The plan's texts by [`TextId`].
+    pub texts: &'a [Texts],
+}
+
+/// A text per row. Codes are of this shard alone: partials keep the texts.
+#[derive(Debug, Clone, Default)]
+pub struct Texts {
+    /// Shape `[rows]`.
+    pub codes: Vec<u32>,
+    /// By code; `None` is the missing text.
+    pub labels: Vec<Option<String>>,
+}
+
+impl Texts {
+    /// Returns the text of a row.
+    pub fn get(&self, row: usize) -> Option<&str> {
+        self.labels[self.codes[row] as usize].as_deref()
+    }
 }
 
 impl View<'_> {

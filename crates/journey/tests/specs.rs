@@ -1,6 +1,7 @@
 //! Runs the worked examples in every operator's `spec.md`: the explanation is the test.
 //!
-//! A block looks like this; `zone`, `gap`, `observed_until`, `where` and `by` may be left out:
+//! A block looks like this; `zone`, `gap`, `observed_until`, `spec` (indented lines of diptych.yaml follow), `where` and
+//! `by` may be left out:
 //!
 //! ```text
 //! zone: UTC
@@ -26,6 +27,9 @@
 mod common;
 
 use common::{Answer, Question, ask};
+use std::sync::Arc;
+
+use diptych_event::Spec;
 use diptych_event::time::{format_duration, parse_duration, parse_zone};
 use diptych_journey::{Cell, OPERATORS, ops};
 use diptych_testkit::{CodeOrder, World, parse_events, parse_moment};
@@ -109,8 +113,15 @@ impl<'a> Example<'a> {
         let last_line = block.last().map_or(0, |(line, _)| *line);
         let (mut rows, mut actors, mut expected) = (Vec::new(), Vec::new(), Vec::new());
         let (mut zone, mut gap, mut until, mut condition, mut by, mut asked) = (None, None, None, None, None, None);
-        let mut in_cells = false;
-        for (line, text) in block.iter().map(|(line, text)| (*line, text.trim())).filter(|(_, text)| !text.is_empty()) {
+        let (mut in_cells, mut in_spec, mut spec) = (false, false, String::from("format: 1\n"));
+        for (line, raw) in block.iter().map(|(line, text)| (*line, *text)).filter(|(_, text)| !text.trim().is_empty()) {
+            in_spec &= raw.starts_with(' ');
+            if in_spec {
+                spec.push_str(raw.strip_prefix("  ").unwrap_or(raw));
+                spec.push('\n');
+                continue;
+            }
+            let text = raw.trim();
             if in_cells {
                 expected.push((line, text));
                 continue;
@@ -129,6 +140,7 @@ impl<'a> Example<'a> {
                     let params = serde_json::from_str(params).map_err(|error| (line, error.to_string()))?;
                     asked = Some((line, Question::new(operator, params)));
                 }
+                "spec" => in_spec = true,
                 "cells" => in_cells = true,
                 actor => {
                     parse_events(actor.trim(), value, &mut rows).map_err(|what| (line, what))?;
@@ -155,6 +167,7 @@ impl<'a> Example<'a> {
         question.1.zone = zone.unwrap_or(question.1.zone);
         question.1.session_gap_us = gap.unwrap_or(question.1.session_gap_us);
         question.1.observed_until_us = until;
+        question.1.spec = Arc::new(Spec::parse(&spec).map_err(|error| (question.0, format!("spec: {error}")))?);
         (question.1.condition, question.1.by) = (condition, by);
         Ok(Self { world, question, expected })
     }

@@ -193,6 +193,8 @@ impl World {
             session_gap_us: self.gap_us,
             first_us,
             observed_until_us: self.observed_until_us,
+            ends_us: Vec::new(),
+            spec: Default::default(),
         }
     }
 
@@ -234,7 +236,15 @@ impl World {
                 interactive: Some(&interactive[..]).filter(|interactive| interactive.contains(&0)),
                 columns: &[],
             };
-            take(&View { shard, actors: None, admitted: admitted.as_deref(), period_us: ALL_TIME, groups: Some(&groups), masks: &[] });
+            take(&View {
+                shard,
+                actors: None,
+                admitted: admitted.as_deref(),
+                period_us: ALL_TIME,
+                groups: Some(&groups),
+                masks: &[],
+                texts: &[],
+            });
         }
     }
 }

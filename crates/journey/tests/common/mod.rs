@@ -2,8 +2,11 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+use std::sync::Arc;
+
+use diptych_event::Spec;
 use diptych_event::time::Zone;
-use diptych_journey::seam::{ALL_TIME, AnyPlan, AnyTotals, Evidence};
+use diptych_journey::seam::{ALL_TIME, AnyPlan, AnyTotals, Evidence, Texts};
 use diptych_journey::{AnyOperator, AskError, Catalog, Cell, Context, View, answer};
 use diptych_testkit::{OwnedShard, Random, World};
 use serde_json::Value;
@@ -25,6 +28,8 @@ pub struct Question<'a> {
     pub n_shards: usize,
     /// Seed of the order in which shards are merged.
     pub merge_seed: u64,
+    /// What the spec says; nothing unless given.
+    pub spec: Arc<Spec>,
 }
 
 impl Question<'_> {
@@ -39,6 +44,7 @@ impl Question<'_> {
             observed_until_us: None,
             n_shards: 1,
             merge_seed: 0,
+            spec: Arc::default(),
         }
     }
 }
@@ -93,6 +99,7 @@ struct Slice {
     groups: Option<Vec<u32>>,
     labels: Vec<Option<String>>,
     masks: Vec<Vec<bool>>,
+    texts: Vec<Texts>,
 }
 
 impl Slice {
@@ -104,6 +111,7 @@ impl Slice {
             period_us: ALL_TIME,
             groups: self.groups.as_deref(),
             masks: &self.masks,
+            texts: &self.texts,
         }
     }
 }
@@ -120,11 +128,13 @@ pub fn ask(world: &World, question: &Question) -> Result<Answer, AskError> {
         session_gap_us: question.session_gap_us,
         first_us: world.first_us(),
         observed_until_us: question.observed_until_us.unwrap_or(world.last_us()),
+        ends_us: Vec::new(),
+        spec: question.spec.clone(),
     };
     let mut context = Context::new(&catalog);
     let operator = question.operator;
     let (mut plan, params) = operator.plan(question.params.clone(), &mut context)?;
-    let masks = std::mem::take(&mut context.masks);
+    let (masks, texts) = (std::mem::take(&mut context.masks), std::mem::take(&mut context.texts));
     let slices: Vec<Slice> = world
         .shards(question.n_shards)
         .into_iter()
@@ -134,7 +144,12 @@ pub fn ask(world: &World, question: &Question) -> Result<Answer, AskError> {
             let masks = masks.iter().map(|sql| mask(sql)).collect();
             let groups = question.by.map(|by| world.groups(&owned, by).unwrap_or_else(|what| panic!("{what}")));
             let (groups, labels) = groups.map_or((None, Vec::new()), |(codes, labels)| (Some(codes), labels));
-            Slice { owned, admitted, groups, labels, masks }
+            let text = |sql: &String| {
+                let (codes, labels) = world.groups(&owned, sql).unwrap_or_else(|what| panic!("{what}"));
+                Texts { codes, labels }
+            };
+            let texts = texts.iter().map(text).collect();
+            Slice { owned, admitted, groups, labels, masks, texts }
         })
         .collect();
     let mut partials = Vec::new();

@@ -388,6 +388,8 @@ fn ask_where(journeys: &str, change: Value, condition: Option<&str>) -> Result<(
         session_gap_us: 1_800_000_000,
         first_us: world.first_us(),
         observed_until_us: world.last_us(),
+        ends_us: Vec::new(),
+        spec: Default::default(),
     };
     let mut context = Context::new(&catalog);
     let plan = Operator::plan(&Funnel, &params, &mut context)?;
@@ -395,7 +397,15 @@ fn ask_where(journeys: &str, change: Value, condition: Option<&str>) -> Result<(
     let mask = |sql: &str| world.mask(&owned, sql).expect("the condition is a simple one");
     let masks: Vec<Vec<bool>> = context.masks.iter().map(|sql| mask(sql)).collect();
     let admitted = condition.map(mask);
-    let view = View { shard: owned.shard(), actors: None, admitted: admitted.as_deref(), period_us: ALL_TIME, groups: None, masks: &masks };
+    let view = View {
+        shard: owned.shard(),
+        actors: None,
+        admitted: admitted.as_deref(),
+        period_us: ALL_TIME,
+        groups: None,
+        masks: &masks,
+        texts: &[],
+    };
     let mut groups = Groups { total: Operator::empty(&Funnel, &plan), split: Vec::new() };
     Operator::scan(&Funnel, &plan, &view, &mut groups);
     let mut evidence = Evidence::default();
