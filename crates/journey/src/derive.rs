@@ -1,5 +1,11 @@
 //! What is derived from raw rows before any question: sessions.
 
+pub mod frictions;
+mod rows;
+pub mod tasks;
+#[cfg(test)]
+mod testing;
+
 use std::ops::Range;
 
 use diptych_event::Shard;
