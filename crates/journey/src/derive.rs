@@ -1,4 +1,6 @@
-//! What is derived from raw rows before any question: sessions.
+//! What is derived from raw rows before any question: sessions, stages.
+
+pub mod stages;
 
 pub mod frictions;
 mod rows;
