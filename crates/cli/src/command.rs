@@ -174,6 +174,11 @@ fn modifiers() -> Vec<Arg> {
         text("versus", "SQL", "Compare the units that meet this condition with the others"),
         text("from", "DATE", "Only anchors from this day or instant on"),
         text("to", "DATE", "Only anchors before this day or instant"),
+        Arg::new("accounts")
+            .long("accounts")
+            .action(clap::ArgAction::SetTrue)
+            .help("Ask about accounts and all that their members did, instead of users")
+            .help_heading("Modifiers"),
         text("params", "JSON", "All parameters as one JSON object").help_heading("Limits"),
         text("groups", "N", "Groups of --by shown").value_parser(value_parser!(u64)).default_value("50").help_heading("Limits"),
         text("threads", "N", "Threads; all cores unless given").value_parser(value_parser!(u64)).help_heading("Limits"),

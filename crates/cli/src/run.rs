@@ -202,6 +202,7 @@ fn question(matches: &ArgMatches) -> anyhow::Result<(Question, &ArgMatches)> {
             versus: text("versus"),
             from: text("from"),
             to: text("to"),
+            accounts: matches.get_flag("accounts"),
         },
         limits: Limits {
             n_threads: matches.get_one::<u64>("threads").map_or(default.n_threads, |n| *n as usize),

@@ -1,6 +1,8 @@
 //! The envelope that every answer comes in: what was asked, how it was counted, the cells, and what to know about them.
 
 use diptych_journey::Cell;
+use diptych_store::relations::Relations;
+use diptych_store::timelines::Timelines;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -21,6 +23,8 @@ pub struct Answer {
     pub modifiers: AskedModifiers,
     /// The time that the data covers, and how days are cut.
     pub window: Window,
+    /// What was known about who is who.
+    pub knows: Knowledge,
     /// Events and actors that were looked at.
     pub base: Base,
     /// The cells over everything.
@@ -50,6 +54,37 @@ pub struct AskedModifiers {
     /// Comparison.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub versus: Option<String>,
+    /// Whether a question of the user panel was asked about accounts.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub accounts: bool,
+}
+
+/// What was known about who is who when the question was asked; records can be taken back later.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Knowledge {
+    /// Anonymous ids that were ever identified.
+    pub identified: u64,
+    /// Known ids that count as another, smaller one.
+    pub merged: u64,
+    /// Memberships of users in accounts.
+    pub memberships: u64,
+    /// Dated values of attributes.
+    pub profile_values: u64,
+    /// Records that were taken back, and so do not count.
+    pub withdrawn: u64,
+}
+
+impl Knowledge {
+    /// Counts the records behind users' timelines.
+    pub fn new(users: &Timelines, relations: &Relations) -> Self {
+        Self {
+            identified: users.n_identified,
+            merged: users.n_merged,
+            memberships: relations.memberships.len() as u64,
+            profile_values: relations.profiles.len() as u64,
+            withdrawn: relations.n_withdrawn,
+        }
+    }
 }
 
 /// The time that an answer covers.

@@ -4,21 +4,24 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use diptych_event::Shard;
-use diptych_event::suggest;
+use diptych_event::spec::ProfileOf;
 use diptych_event::time::{format_instant, parse_question_time};
+use diptych_event::{Shard, account, suggest};
 use diptych_journey::answer::add_shard;
 use diptych_journey::seam::{ALL_TIME, AnyPlan, AnyTotals, Evidence, Texts, Unit, Witness};
 use diptych_journey::stats::newcombe;
-use diptych_journey::{AnyOperator, AskError, Catalog, Cell, Context, View, ops};
+use diptych_journey::{AnyOperator, AskError, Catalog, Cell, Context, Panel, View, ops};
+use diptych_store::identity::Identity;
 use diptych_store::log::Log;
+use diptych_store::relations::Relations;
 use diptych_store::timelines::Timelines;
 use diptych_store::undeclared::Undeclared;
 
 use crate::EngineError;
-use crate::answer::{Answer, AskedModifiers, Base, Difference, Group, Window};
-use crate::expressions::{Compiled, Compiler};
-use crate::modifiers::{RowColumns, RowExpression, actor_batch, actor_schema};
+use crate::accounts::{self, Rows};
+use crate::answer::{Answer, AskedModifiers, Base, Difference, Group, Knowledge, Window};
+use crate::expressions::{Compiled, Compiler, names_column};
+use crate::modifiers::{Profile, RowColumns, RowExpression, actor_batch, actor_schema};
 use crate::workspace::Workbench;
 
 /// A question: an operator with parameters and modifiers.
@@ -49,6 +52,8 @@ pub struct Modifiers {
     pub from: Option<String>,
     /// Day or instant before which anchors lie.
     pub to: Option<String>,
+    /// Ask an operator of the user panel about accounts, with all that their members did, instead of users.
+    pub accounts: bool,
 }
 
 /// How to work.
@@ -75,6 +80,16 @@ pub struct People {
     pub cell: Cell,
     /// Its units, in order of actor and time.
     pub units: Vec<Witness>,
+}
+
+/// The timelines that a question reads, and what is known about them.
+struct Read {
+    timelines: Timelines,
+    catalog: Catalog,
+    relations: Relations,
+    knows: Knowledge,
+    of_accounts: bool,
+    remark: Option<String>,
 }
 
 /// A question that was checked.
@@ -106,10 +121,10 @@ pub fn operator(id: &str) -> Result<&'static dyn AnyOperator, EngineError> {
 impl Workbench {
     /// Answers a question.
     pub fn ask(&self, question: &Question) -> Result<Answer, EngineError> {
-        let (timelines, remark) = self.timelines()?;
-        let catalog = self.catalog(&timelines);
-        let mut asking = self.check(question, &timelines, &catalog)?;
-        asking.notes.extend(remark);
+        let read = self.read(question)?;
+        let (timelines, catalog) = (&read.timelines, &read.catalog);
+        let mut asking = self.check(question, &read)?;
+        asking.notes.extend(read.remark.clone());
         let n_actors = AtomicUsize::new(0);
         let total = asking.run(&n_actors)?;
         let (cells, groups) = asking.operator.finish(&asking.plan, total);
@@ -134,7 +149,9 @@ impl Workbench {
                 actors: question.modifiers.actors.clone(),
                 by: question.modifiers.by.clone(),
                 versus: question.modifiers.versus.clone(),
+                accounts: question.modifiers.accounts,
             },
+            knows: read.knows,
             window: Window {
                 from: bound(asking.period_us.start),
                 to: bound(asking.period_us.end),
@@ -171,25 +188,47 @@ impl Workbench {
             let more = if ids.len() > 40 { format!(", … ({} in all)", ids.len()) } else { String::new() };
             AskError::Cell { cell: cell.into(), near: suggest::did_you_mean(cell, ids.iter().copied()), known: format!("{shown}{more}") }
         })?;
-        let (timelines, _) = self.timelines()?;
-        let catalog = self.catalog(&timelines);
-        let mut asking = self.check(&question, &timelines, &catalog)?;
+        let read = self.read(&question)?;
+        let mut asking = self.check(&question, &read)?;
         asking.split = None;
         let mut units = asking.witnesses(cell)?;
         units.sort();
         Ok(People { cell: asked.clone(), units })
     }
 
+    /// Opens the timelines of the panel that a question is about.
+    fn read(&self, question: &Question) -> Result<Read, EngineError> {
+        let panel = operator(&question.operator)?.about().panel;
+        let (users, remark) = self.timelines()?;
+        let relations = self.relations()?;
+        let knows = Knowledge::new(&users, &relations);
+        if panel == Panel::User && !question.modifiers.accounts {
+            let catalog = self.catalog(&users);
+            return Ok(Read { timelines: users, catalog, relations, knows, of_accounts: false, remark });
+        }
+        let rows = if panel == Panel::User { Rows::All } else { Rows::Named };
+        let timelines = self.accounts(&users, &relations, rows)?;
+        let catalog = accounts::catalog(self, &users, &timelines);
+        Ok(Read { timelines, catalog, relations, knows, of_accounts: true, remark })
+    }
+
     /// Checks a question: all that can go wrong with its words goes wrong here.
-    fn check<'a>(&self, question: &Question, timelines: &'a Timelines, catalog: &Catalog) -> Result<Asking<'a>, EngineError> {
+    fn check<'a>(&self, question: &Question, read: &'a Read) -> Result<Asking<'a>, EngineError> {
+        let (timelines, catalog) = (&read.timelines, &read.catalog);
         let operator = operator(&question.operator)?;
         let mut context = Context::new(catalog);
         let params = if question.params.is_null() { serde_json::json!({}) } else { question.params.clone() };
         let (plan, params) = operator.plan(params, &mut context)?;
         let compiler = Compiler::new();
-        let mut columns = RowColumns::new(timelines);
-        let of_rows = [&question.modifiers.filter, &question.modifiers.by, &question.modifiers.versus];
-        for sql in context.masks.iter().chain(&context.texts).chain(of_rows.into_iter().flatten()) {
+        let mut columns = RowColumns::new(&timelines.names, &timelines.dictionaries, &timelines.columns);
+        let modifiers = &question.modifiers;
+        // A condition on actors that names an attribute is looked at as of the anchor row (DECISIONS 14).
+        let of_actors = modifiers.actors.as_ref();
+        let names_profile = |sql: &&String| self.spec().profiles.keys().any(|name| names_column(sql, name));
+        let actors_as_of = of_actors.filter(names_profile);
+        let of_rows = [&modifiers.filter, &modifiers.by, &modifiers.versus];
+        for sql in context.masks.iter().chain(&context.texts).chain(of_rows.into_iter().flatten()).chain(actors_as_of) {
+            self.read_profiles(sql, &mut columns, read, &mut context.notes)?;
             self.read_undeclared(sql, &compiler, &mut columns, timelines, &mut context.notes)?;
         }
         let compile = |place: &str, sql: &str| -> Result<RowExpression, EngineError> {
@@ -200,7 +239,6 @@ impl Workbench {
             expression.check_condition(&columns)?;
             Ok(expression)
         };
-        let modifiers = &question.modifiers;
         if modifiers.by.is_some() && modifiers.versus.is_some() {
             return Err(EngineError::Wrong("--by and --versus both split the answer; use one of them".into()));
         }
@@ -208,7 +246,12 @@ impl Workbench {
             context.masks.iter().map(|sql| condition("a condition of a step", sql)).collect();
         let texts: Result<Vec<RowExpression>, EngineError> =
             context.texts.iter().map(|sql| compile("an expression of the spec", sql)).collect();
-        let actors = modifiers.actors.as_ref().map(|sql| compiler.compile("--actors", sql, &actor_schema())).transpose()?;
+        let actors = of_actors.filter(|_| actors_as_of.is_none());
+        let actors = actors.map(|sql| compiler.compile("--actors", sql, &actor_schema())).transpose()?;
+        let filter = match (&modifiers.filter, actors_as_of) {
+            (Some(filter), Some(actors)) => Some(format!("({filter}) and ({actors})")),
+            (filter, actors) => filter.as_ref().or(actors).cloned(),
+        };
         let split = match (&modifiers.by, &modifiers.versus) {
             (Some(by), _) => Some(compile("--by", by)?),
             (None, Some(versus)) => {
@@ -235,7 +278,9 @@ impl Workbench {
             timelines,
             masks: masks?,
             texts: texts?,
-            filter: modifiers.filter.as_ref().map(|sql| condition("--where", sql)).transpose()?,
+            filter: filter
+                .map(|sql| condition(if actors_as_of.is_some() { "--where and --actors" } else { "--where" }, &sql))
+                .transpose()?,
             actors,
             split,
             period_us: from..to,
@@ -243,6 +288,31 @@ impl Workbench {
             notes: context.notes,
             columns,
         })
+    }
+
+    /// Reads the attributes that an expression names; notes those without dates.
+    fn read_profiles(&self, sql: &str, columns: &mut RowColumns, read: &Read, notes: &mut Vec<String>) -> Result<(), EngineError> {
+        for (name, profile) in &self.spec().profiles {
+            if columns.schema().field_with_name(name).is_ok() || !names_column(sql, name) {
+                continue;
+            }
+            if profile.of == ProfileOf::Account && !read.of_accounts {
+                return Err(EngineError::Wrong(format!("{name} is an attribute of accounts; ask about them with --accounts")));
+            }
+            let member_column = read.timelines.columns.iter().position(|column| column.name == account::MEMBER);
+            let member = match profile.of {
+                ProfileOf::User => member_column.map(|column| (column, read.timelines.dictionaries[column].clone())),
+                ProfileOf::Account => None,
+            };
+            let identity = Identity::new(0, &read.relations.merges);
+            let values = read.relations.profiles.iter().filter(|value| value.name == *name);
+            let n_undated = values.clone().filter(|value| value.from_us == i64::MIN).count();
+            if n_undated > 0 {
+                notes.push(format!("{n_undated} values of {name} have no date: they may have been known only later"));
+            }
+            columns.add_profile(name, Profile::new(values.map(|value| (identity.canonical(&value.actor), value)), member));
+        }
+        Ok(())
     }
 
     /// Reads the properties that an expression names and the spec does not declare, and says so.

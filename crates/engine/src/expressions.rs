@@ -103,6 +103,13 @@ impl Compiled {
     }
 }
 
+/// Tells whether an expression names a column: the word stands in it outside of text constants.
+pub fn names_column(sql: &str, name: &str) -> bool {
+    let outside = sql.split('\'').step_by(2);
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    outside.flat_map(|part| part.split(|c: char| !is_word(c))).any(|word| word == name)
+}
+
 fn has_aggregate(expression: &Expr) -> bool {
     let mut found = false;
     let _ = expression.apply(|part| {

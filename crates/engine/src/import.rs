@@ -127,7 +127,7 @@ pub fn import(
             }
         }
     }
-    let made = timelines::update(&store, &log, &bench.timeline_columns(), &lock, &mut |rows, rows_total| {
+    let made = timelines::update(&store, &log, &bench.wanted(), &lock, &mut |rows, rows_total| {
         progress(Progress::Timelines { rows, rows_total });
     });
     match failed {

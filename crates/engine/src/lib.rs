@@ -3,6 +3,7 @@
 //! Place: L2, on `journey`, `intake` and `store`.
 //! Must not know: terminals, HTTP.
 
+pub mod accounts;
 pub mod answer;
 pub mod ask;
 mod error;

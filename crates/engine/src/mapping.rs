@@ -14,7 +14,7 @@ use arrow::compute::{cast, concat, take};
 use arrow::datatypes::{DataType, Date32Type, Field, Float64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::DataFusionError;
 use diptych_event::log::{Kind, LOG_COLUMNS, LogType, PROPERTY_PREFIX};
-use diptych_event::spec::{EventSpec, Fields, PropertyKind, SourceSpec, Spec, SpecError, Text};
+use diptych_event::spec::{EventSpec, Fields, PropertyKind, RecordSpec, SourceSpec, Spec, SpecError, Text};
 use diptych_event::time::{Zone, format_instant};
 use diptych_intake::time::{TimeFormat, parse_time};
 use diptych_intake::{Piece, Rejection, money, original};
@@ -38,6 +38,9 @@ pub struct Mapping {
     declared: BTreeMap<String, PropertyKind>,
     filter: Option<Compiled>,
     events: Vec<EventMapping>,
+    records: Vec<RecordMapping>,
+    /// Names under `profiles:` of the spec.
+    profiles: BTreeSet<String>,
     /// Columns that no expression uses.
     rest: Vec<usize>,
 }
@@ -47,6 +50,74 @@ struct EventMapping {
     fields: Vec<(&'static str, Compiled)>,
     properties: Vec<(String, Compiled)>,
     with_rest: bool,
+}
+
+/// What a row says besides events.
+struct RecordMapping {
+    kind: Kind,
+    filter: Option<Compiled>,
+    /// Expressions by log column; `id` is no column.
+    fields: Vec<(&'static str, Compiled)>,
+}
+
+impl RecordMapping {
+    fn compile(
+        kind: Kind,
+        record: &RecordSpec,
+        compile: &dyn Fn(&str, &Text) -> Result<Compiled, EngineError>,
+        note: &mut dyn FnMut(Compiled) -> Compiled,
+    ) -> Result<Self, EngineError> {
+        let filter = record.filter.as_ref().map(|text| compile("where", text)).transpose()?.map(&mut *note);
+        let columns = [
+            ("id", "id", &record.id),
+            ("withdrawn", "withdrawn", &record.withdrawn),
+            ("user", "user", &record.user),
+            ("account", "customer", &record.account),
+            ("role", "name", &record.role),
+            ("same_as", "text", &record.same_as),
+            ("name", "name", &record.name),
+            ("text", "text", &record.text),
+            ("amount", "amount", &record.amount),
+            ("channel", "channel", &record.channel),
+            ("place", "place", &record.place),
+            ("valid_from", "time", &record.valid_from),
+            ("valid_to", "valid_to", &record.valid_to),
+        ];
+        let mut fields = Vec::new();
+        for (what, column, text) in columns {
+            if let Some(text) = text {
+                fields.push((column, note(compile(what, text)?)));
+            }
+        }
+        Ok(Self { kind, filter, fields })
+    }
+
+    /// Returns the log columns that must have a value.
+    fn needed(&self) -> &'static [&'static str] {
+        match self.kind {
+            Kind::Membership => &["user", "customer"],
+            Kind::Profile => &["name", "text"],
+            Kind::Merge => &["user", "text"],
+            Kind::Series => &["name", "amount", "time"],
+            _ => &["name", "text", "time"],
+        }
+    }
+
+    /// Makes the ids of records: the one given, or all that the record says. A row that withdraws has an id of its own.
+    fn ids(&self, fields: &BTreeMap<&str, ArrayRef>, n_rows: usize) -> ArrayRef {
+        let text = |name: &str, row: usize| -> Option<String> {
+            let array = fields.get(name).filter(|array| array.is_valid(row))?;
+            arrow::util::display::array_value_to_string(array, row).ok()
+        };
+        let ids = (0..n_rows).map(|row| {
+            let said = ["user", "customer", "name", "text", "channel", "place", "time", "valid_to", "amount"];
+            let id = text("id", row).unwrap_or_else(|| said.map(|name| text(name, row).unwrap_or_default()).join("|"));
+            let withdraws = fields.get("withdrawn").is_some_and(|column| column.is_valid(row) && column.as_boolean().value(row));
+            let what = if withdraws { " withdrawn" } else { "" };
+            Some(format!("{}{what}:{id}", self.kind.word()))
+        });
+        Arc::new(ids.collect::<StringArray>())
+    }
 }
 
 /// What a piece of a file became.
@@ -109,6 +180,10 @@ impl Mapping {
         for event in &source.events {
             events.push(compile_event(event, &source.each, &compile, &mut note)?);
         }
+        let mut records = Vec::new();
+        for (kind, record) in source.records() {
+            records.push(RecordMapping::compile(kind, record, &compile, &mut note)?);
+        }
         let rest = columns
             .fields()
             .iter()
@@ -124,6 +199,8 @@ impl Mapping {
             declared: spec.properties.iter().map(|(name, property)| (name.clone(), property.kind)).collect(),
             filter,
             events,
+            records,
+            profiles: spec.profiles.keys().cloned().collect(),
             rest,
         })
     }
@@ -141,8 +218,9 @@ impl Mapping {
         let mut used = vec![false; n_rows];
         let mut parts = Vec::new();
         let (mut n_ambiguous_times, mut wrong_type) = (0, BTreeMap::new());
-        for event in &self.events {
-            let holds = match &event.filter {
+        let events = self.events.iter().map(Said::Event).chain(self.records.iter().map(Said::Record));
+        for each in events {
+            let holds = match each.filter() {
                 Some(filter) => filter.holds(&rows).map_err(failed)?,
                 None => vec![true; n_rows],
             };
@@ -151,7 +229,11 @@ impl Mapping {
             let rows = take_rows(&rows, &selected).map_err(|error| failed(error.into()))?;
             let mut made =
                 Made { selected: &selected, reasons: &mut reasons, n_ambiguous_times: &mut n_ambiguous_times, wrong_type: &mut wrong_type };
-            parts.push((selected.clone(), self.make(event, &rows, schema, now_us, &lines, &mut made).map_err(failed)?));
+            let batch = match each {
+                Said::Event(event) => self.make(event, &rows, schema, now_us, &lines, &mut made),
+                Said::Record(record) => self.make_record(record, &rows, schema, now_us, &lines, &mut made),
+            };
+            parts.push((selected.clone(), batch.map_err(failed)?));
         }
         for (row, (column, reason)) in &reasons {
             rejections.push(Rejection {
@@ -233,42 +315,13 @@ impl Mapping {
         Ok(RecordBatch::try_new(schema.clone(), columns)?)
     }
 
+    /// Reads instants; a missing one, or one after `now_us`, is a reason against the row.
     fn times(&self, values: &ArrayRef, column: Option<&str>, now_us: i64, made: &mut Made) -> Result<ArrayRef, DataFusionError> {
-        let n_rows = values.len();
-        let instants: Vec<Result<i64, String>> = match values.data_type() {
-            DataType::Timestamp(_, Some(_)) => {
-                let micros = cast(values, &DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())))?;
-                let micros = micros.as_primitive::<TimestampMicrosecondType>();
-                (0..n_rows).map(|row| if micros.is_valid(row) { Ok(micros.value(row)) } else { Err("has no time".into()) }).collect()
-            }
-            DataType::Date32 => {
-                let days = values.as_primitive::<Date32Type>();
-                let start = |row: usize| {
-                    let date = Date32Type::to_naive_date_opt(days.value(row)).ok_or("has a date that is out of range")?;
-                    Ok(diptych_event::time::start_of_day(date, self.zone))
-                };
-                (0..n_rows).map(|row| if days.is_valid(row) { start(row) } else { Err("has no time".into()) }).collect()
-            }
-            other => {
-                let local = matches!(other, DataType::Timestamp(_, None));
-                let format = if local { &TimeFormat::Auto } else { &self.time_format };
-                let texts = cast(values, &DataType::Utf8)?;
-                let texts = texts.as_string::<i32>();
-                (0..n_rows)
-                    .map(|row| {
-                        if texts.is_null(row) || texts.value(row).trim().is_empty() {
-                            return Err("has no time".into());
-                        }
-                        let parsed = parse_time(texts.value(row), format, self.zone).map_err(|error| error.to_string())?;
-                        *made.n_ambiguous_times += u64::from(parsed.ambiguous);
-                        Ok(parsed.time_us)
-                    })
-                    .collect()
-            }
-        };
-        let mut times = Vec::with_capacity(n_rows);
+        let instants = self.instants(values, made)?;
+        let mut times = Vec::with_capacity(instants.len());
         for (row, instant) in instants.into_iter().enumerate() {
-            let checked = instant.and_then(|time_us| {
+            let checked = instant.and_then(|instant| {
+                let time_us = instant.ok_or("has no time")?;
                 if time_us <= now_us {
                     return Ok(time_us);
                 }
@@ -287,6 +340,107 @@ impl Mapping {
             });
         }
         Ok(Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC")))
+    }
+
+    /// Reads instants that may be missing and may lie ahead.
+    fn bounds(&self, values: &ArrayRef, column: Option<&str>, made: &mut Made) -> Result<ArrayRef, DataFusionError> {
+        let instants = self.instants(values, made)?;
+        let mut times = Vec::with_capacity(instants.len());
+        for (row, instant) in instants.into_iter().enumerate() {
+            times.push(instant.unwrap_or_else(|reason| {
+                made.reject(row, column, reason);
+                None
+            }));
+        }
+        Ok(Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC")))
+    }
+
+    /// Reads the instants of a column; `None` where there is none.
+    fn instants(&self, values: &ArrayRef, made: &mut Made) -> Result<Vec<Result<Option<i64>, String>>, DataFusionError> {
+        let n_rows = values.len();
+        Ok(match values.data_type() {
+            DataType::Null => vec![Ok(None); n_rows],
+            DataType::Timestamp(_, Some(_)) => {
+                let micros = cast(values, &DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())))?;
+                let micros = micros.as_primitive::<TimestampMicrosecondType>();
+                (0..n_rows).map(|row| Ok(micros.is_valid(row).then(|| micros.value(row)))).collect()
+            }
+            DataType::Date32 => {
+                let days = values.as_primitive::<Date32Type>();
+                let start = |row: usize| {
+                    let date = Date32Type::to_naive_date_opt(days.value(row)).ok_or("has a date that is out of range")?;
+                    Ok(Some(diptych_event::time::start_of_day(date, self.zone)))
+                };
+                (0..n_rows).map(|row| if days.is_valid(row) { start(row) } else { Ok(None) }).collect()
+            }
+            other => {
+                let local = matches!(other, DataType::Timestamp(_, None));
+                let format = if local { &TimeFormat::Auto } else { &self.time_format };
+                let texts = cast(values, &DataType::Utf8)?;
+                let texts = texts.as_string::<i32>();
+                (0..n_rows)
+                    .map(|row| {
+                        if texts.is_null(row) || texts.value(row).trim().is_empty() {
+                            return Ok(None);
+                        }
+                        let parsed = parse_time(texts.value(row), format, self.zone).map_err(|error| error.to_string())?;
+                        *made.n_ambiguous_times += u64::from(parsed.ambiguous);
+                        Ok(Some(parsed.time_us))
+                    })
+                    .collect()
+            }
+        })
+    }
+
+    /// Makes the log rows of one record: a membership, a profile, a merge, a number of a series, a note.
+    fn make_record(
+        &self,
+        record: &RecordMapping,
+        rows: &RecordBatch,
+        schema: &SchemaRef,
+        now_us: i64,
+        lines: &[u64],
+        made: &mut Made,
+    ) -> Result<RecordBatch, DataFusionError> {
+        let n_rows = rows.num_rows();
+        let mut fields: BTreeMap<&str, ArrayRef> = BTreeMap::new();
+        fields.insert("kind", constant(record.kind.word(), n_rows));
+        fields.insert("source", constant(&self.source, n_rows));
+        fields.insert("line", Arc::new(Int64Array::from_iter_values(made.selected.iter().map(|row| lines[*row as usize] as i64))));
+        for (name, expression) in &record.fields {
+            let values = expression.evaluate(rows)?;
+            let column = expression.columns.first().map(String::as_str);
+            let array = match *name {
+                // A dated fact has happened; a membership may end ahead of today.
+                "time" if matches!(record.kind, Kind::Series | Kind::Note) => self.times(&values, column, now_us, made)?,
+                "time" | "valid_to" => self.bounds(&values, column, made)?,
+                "amount" => numbers(&values, column, made)?,
+                "withdrawn" => truths(&values, column, made)?,
+                _ => texts(&values)?,
+            };
+            fields.insert(name, array);
+        }
+        for name in record.needed() {
+            let empty = fields.get(name).is_none_or(|array| array.data_type() == &DataType::Null);
+            let is_null = |row: usize| empty || fields[name].is_null(row);
+            (0..n_rows)
+                .filter(|row| is_null(*row))
+                .for_each(|row| made.reject(row, None, format!("the {} has no {name}", record.kind.word())));
+        }
+        if let (Kind::Profile, Some(names)) = (record.kind, fields.get("name")) {
+            let names = names.as_string::<i32>();
+            for row in (0..n_rows).filter(|row| names.is_valid(*row) && !self.profiles.contains(names.value(*row))) {
+                made.reject(row, Some("name"), format!("profile `{}` is not declared under `profiles:` of the spec", names.value(row)));
+            }
+        }
+        let ids = record.ids(&fields, n_rows);
+        fields.insert("event_id", ids);
+        let columns = schema
+            .fields()
+            .iter()
+            .map(|field| fields.remove(field.name().as_str()).unwrap_or_else(|| new_null_array(field.data_type(), n_rows)))
+            .collect();
+        Ok(RecordBatch::try_new(schema.clone(), columns)?)
     }
 
     fn money(&self, values: &ArrayRef, column: Option<&str>, made: &mut Made) -> Result<ArrayRef, DataFusionError> {
@@ -392,6 +546,21 @@ impl Mapping {
     }
 }
 
+/// What a row says: an event, or a record.
+enum Said<'a> {
+    Event(&'a EventMapping),
+    Record(&'a RecordMapping),
+}
+
+impl<'a> Said<'a> {
+    fn filter(&self) -> Option<&'a Compiled> {
+        match self {
+            Said::Event(event) => event.filter.as_ref(),
+            Said::Record(record) => record.filter.as_ref(),
+        }
+    }
+}
+
 /// Where the making of one event's rows leaves its remarks.
 struct Made<'a> {
     /// Raw row of each made row.
@@ -487,6 +656,25 @@ fn whole_numbers(values: &ArrayRef, column: Option<&str>, made: &mut Made) -> Re
                 Err(_) => {
                     numbers.append_null();
                     made.reject(row, column, format!("`{text}` is not a whole number"));
+                }
+            },
+        }
+    }
+    Ok(Arc::new(numbers.finish()))
+}
+
+fn numbers(values: &ArrayRef, column: Option<&str>, made: &mut Made) -> Result<ArrayRef, DataFusionError> {
+    let texts = cast(values, &DataType::Utf8)?;
+    let texts = texts.as_string::<i32>();
+    let mut numbers = Float64Builder::with_capacity(texts.len());
+    for row in 0..texts.len() {
+        match texts.is_valid(row).then(|| texts.value(row).trim()).filter(|text| !text.is_empty()) {
+            None => numbers.append_null(),
+            Some(text) => match text.parse::<f64>().ok().filter(|number| number.is_finite()) {
+                Some(number) => numbers.append_value(number),
+                None => {
+                    numbers.append_null();
+                    made.reject(row, column, format!("`{text}` is not a number"));
                 }
             },
         }

@@ -3,7 +3,7 @@
 //! A condition or split on one text column is evaluated once per distinct text, not once per row.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -11,11 +11,12 @@ use arrow::array::{
     TimestampMicrosecondArray, UInt32Array,
 };
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit, UInt32Type};
+use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef, TimeUnit, UInt32Type};
 use diptych_event::timeline::{NO_CODE, Values};
 use diptych_event::{Names, Shard};
 use diptych_journey::seam::Texts;
-use diptych_store::timelines::{ColumnSpec, Timelines};
+use diptych_store::relations::ProfileValue;
+use diptych_store::timelines::ColumnSpec;
 use diptych_store::undeclared::Undeclared;
 
 use crate::EngineError;
@@ -27,8 +28,78 @@ pub struct RowColumns {
     names: ArrayRef,
     dictionaries: Vec<ArrayRef>,
     columns: Vec<ColumnSpec>,
-    /// Properties that were read from the log for this question; they follow the timelines' columns.
-    undeclared: Vec<(String, Undeclared)>,
+    /// Texts that were read for this question alone; they follow the timelines' columns.
+    extras: Vec<Extra>,
+}
+
+/// A text column that timelines do not hold.
+enum Extra {
+    /// A property that the spec does not declare.
+    Undeclared(Undeclared),
+    /// An attribute of the actor, or of the member who did it, as of the row.
+    Profile(Profile),
+}
+
+/// The dated values of one attribute.
+pub struct Profile {
+    /// Distinct values.
+    texts: Names,
+    /// By user or account: first instant, first instant after it, code of the value; in order.
+    values: HashMap<String, Vec<(i64, i64, u32)>>,
+    /// The column that says whose attribute a row has, and its texts; the actor's where there is none.
+    member: Option<(usize, Names)>,
+}
+
+impl Profile {
+    /// Makes the attribute `name`; `member` is the column of account timelines that names the user, for users' attributes.
+    pub fn new<'a>(values: impl Iterator<Item = (&'a str, &'a ProfileValue)>, member: Option<(usize, Names)>) -> Self {
+        let mut profile = Self { texts: Names::default(), values: HashMap::new(), member };
+        for (actor, value) in values {
+            let code = profile.texts.intern(&value.value);
+            profile.values.entry(actor.to_owned()).or_default().push((value.from_us, value.to_us, code));
+        }
+        profile.values.values_mut().for_each(|dated| dated.sort_unstable());
+        profile
+    }
+
+    fn codes(&self, shard: &Shard) -> Vec<u32> {
+        let mut codes = vec![NO_CODE; shard.n_rows()];
+        let at = |whose: &str, time_us: i64| -> u32 {
+            let dated = self.values.get(whose).map_or(&[][..], Vec::as_slice);
+            // The newest value that holds at this instant.
+            dated.iter().rev().find(|(from, to, _)| *from <= time_us && time_us < *to).map_or(NO_CODE, |(_, _, code)| *code)
+        };
+        for actor_idx in 0..shard.n_actors() {
+            let actor = shard.actors.get(actor_idx);
+            for row in shard.rows(actor_idx) {
+                let whose = match &self.member {
+                    None => Some(actor),
+                    Some((column, members)) => match shard.columns[*column].values {
+                        Values::Text(codes) => Some(codes[row]).filter(|code| *code != NO_CODE).map(|code| members.text(code)),
+                        Values::Integer(_) | Values::Number(_) => None,
+                    },
+                };
+                codes[row] = whose.map_or(NO_CODE, |whose| at(whose, shard.time_us[row]));
+            }
+        }
+        codes
+    }
+}
+
+impl Extra {
+    fn codes(&self, shard: &Shard) -> Vec<u32> {
+        match self {
+            Extra::Undeclared(property) => property.codes(shard.tie),
+            Extra::Profile(profile) => profile.codes(shard),
+        }
+    }
+
+    fn texts(&self) -> &Names {
+        match self {
+            Extra::Undeclared(property) => &property.texts,
+            Extra::Profile(profile) => &profile.texts,
+        }
+    }
 }
 
 /// Columns of a shard's rows before the spec's.
@@ -44,10 +115,10 @@ fn time_type() -> DataType {
 
 impl RowColumns {
     /// Makes the columns of a workspace's timelines.
-    pub fn new(timelines: &Timelines) -> Self {
+    pub fn new(names: &Names, dictionaries: &[Names], columns: &[ColumnSpec]) -> Self {
         let mut fields =
             vec![Field::new("actor", text_type(), false), Field::new("time", time_type(), false), Field::new("name", text_type(), false)];
-        fields.extend(timelines.columns.iter().map(|column| {
+        fields.extend(columns.iter().map(|column| {
             let data_type = match column.kind {
                 diptych_event::timeline::ColumnKind::Text => text_type(),
                 diptych_event::timeline::ColumnKind::Integer => DataType::Int64,
@@ -58,10 +129,10 @@ impl RowColumns {
         let texts = |names: &Names| -> ArrayRef { Arc::new(StringArray::from_iter_values(names.iter())) };
         Self {
             schema: Arc::new(Schema::new(fields)),
-            names: texts(&timelines.names),
-            dictionaries: timelines.dictionaries.iter().map(texts).collect(),
-            columns: timelines.columns.clone(),
-            undeclared: Vec::new(),
+            names: texts(names),
+            dictionaries: dictionaries.iter().map(texts).collect(),
+            columns: columns.to_vec(),
+            extras: Vec::new(),
         }
     }
 
@@ -70,13 +141,22 @@ impl RowColumns {
         &self.schema
     }
 
-    /// Adds a property that timelines do not hold.
+    /// Adds a property that the spec does not declare.
     pub fn add_undeclared(&mut self, name: &str, property: Undeclared) {
+        self.add(name, Extra::Undeclared(property));
+    }
+
+    /// Adds an attribute of actors or members.
+    pub fn add_profile(&mut self, name: &str, profile: Profile) {
+        self.add(name, Extra::Profile(profile));
+    }
+
+    fn add(&mut self, name: &str, extra: Extra) {
         let mut fields: Vec<Field> = self.schema.fields().iter().map(|field| field.as_ref().clone()).collect();
         fields.push(Field::new(name, text_type(), true));
         self.schema = Arc::new(Schema::new(fields));
-        self.dictionaries.push(Arc::new(StringArray::from_iter_values(property.texts.iter())));
-        self.undeclared.push((name.to_owned(), property));
+        self.dictionaries.push(Arc::new(StringArray::from_iter_values(extra.texts().iter())));
+        self.extras.push(extra);
     }
 
     /// Compiles an expression over rows.
@@ -110,8 +190,8 @@ impl RowColumns {
                     1 => Ok(Arc::new(TimestampMicrosecondArray::from(shard.time_us.to_vec()).with_timezone("UTC")) as ArrayRef),
                     2 => coded(shard.name, &self.names),
                     _ if idx - FIXED.len() >= self.columns.len() => {
-                        let property = &self.undeclared[idx - FIXED.len() - self.columns.len()].1;
-                        coded(&property.codes(shard.tie), &self.dictionaries[idx - FIXED.len()])
+                        let extra = &self.extras[idx - FIXED.len() - self.columns.len()];
+                        coded(&extra.codes(shard), &self.dictionaries[idx - FIXED.len()])
                     }
                     _ => match shard.columns[idx - FIXED.len()].values {
                         Values::Text(codes) => coded(codes, &self.dictionaries[idx - FIXED.len()]),
@@ -156,8 +236,8 @@ impl RowColumns {
             return Cow::Borrowed(shard.name);
         }
         let idx = self.position(column).expect("the column was found when it was compiled");
-        if let Some((_, property)) = idx.checked_sub(self.columns.len()).map(|idx| &self.undeclared[idx]) {
-            return Cow::Owned(property.codes(shard.tie));
+        if let Some(extra) = idx.checked_sub(self.columns.len()).map(|idx| &self.extras[idx]) {
+            return Cow::Owned(extra.codes(shard));
         }
         match shard.columns[idx].values {
             Values::Text(codes) => Cow::Borrowed(codes),
@@ -224,6 +304,18 @@ impl RowExpression {
         }
         let batch = columns.batch(shard, &self.compiled.columns).map_err(|error| self.failed(error))?;
         self.compiled.holds(&batch).map_err(|error| self.failed(error))
+    }
+
+    /// Returns the value of each row as a whole number, rounded half away from zero; `i64::MIN` for none.
+    pub fn cents(&self, columns: &RowColumns, shard: &Shard) -> Result<Vec<i64>, EngineError> {
+        let batch = columns.batch(shard, &self.compiled.columns).map_err(|error| self.failed(error))?;
+        let values = self.compiled.evaluate(&batch).map_err(|error| self.failed(error))?;
+        let numbers = cast(&values, &DataType::Float64).map_err(|error| self.failed(error))?;
+        let numbers = numbers.as_primitive::<Float64Type>();
+        Ok(numbers
+            .iter()
+            .map(|number| number.filter(|number| number.is_finite()).map_or(i64::MIN, |number| number.round() as i64))
+            .collect())
     }
 
     /// Returns the text of each row; no value is a text of its own.

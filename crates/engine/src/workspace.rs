@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use diptych_event::Spec;
 use diptych_event::log::{PROPERTY_PREFIX, TIMELINE_TEXT_FIELDS};
-use diptych_event::spec::{PropertyKind, SpecError};
+use diptych_event::spec::{Fields, PropertyKind, SourceSpec, SpecError};
 use diptych_event::timeline::ColumnKind;
 use diptych_journey::Catalog;
 use diptych_store::log::Log;
-use diptych_store::timelines::{self, ColumnSpec, Timelines};
+use diptych_store::relations::Relations;
+use diptych_store::timelines::{self, ACTOR_KIND, ColumnSpec, SourceCard, Timelines, Wanted};
 use diptych_store::{StoreError, Workspace, WriteLock};
 
 use crate::EngineError;
@@ -18,10 +19,17 @@ use crate::EngineError;
 /// Name of the spec's file in a workspace.
 pub const SPEC_FILE: &str = "diptych.yaml";
 
+/// Tells whether some event of a source maps one of some fields.
+fn source_maps(source: &SourceSpec, fields: &[&str]) -> bool {
+    let maps = |each: &Fields| fields.iter().any(|field| each.get(field).is_some());
+    maps(&source.each) || source.events.iter().any(|event| maps(&event.fields))
+}
+
 /// A workspace and its spec.
 pub struct Workbench {
     root: PathBuf,
     spec: Arc<Spec>,
+    spec_text: String,
 }
 
 impl Workbench {
@@ -39,7 +47,7 @@ impl Workbench {
             Err(error) => return Err(EngineError::file(&path, format!("cannot be read: {error}"))),
         };
         let spec = Spec::parse(&yaml).map_err(|source| EngineError::Spec { path: path.clone(), source })?;
-        Ok(Self { root: root.to_owned(), spec: Arc::new(spec) })
+        Ok(Self { root: root.to_owned(), spec: Arc::new(spec), spec_text: yaml })
     }
 
     /// Returns the folder.
@@ -50,6 +58,33 @@ impl Workbench {
     /// Returns the spec.
     pub fn spec(&self) -> &Spec {
         &self.spec
+    }
+
+    /// Returns the spec as it is written.
+    pub(crate) fn spec_text(&self) -> &str {
+        &self.spec_text
+    }
+
+    /// Tells whether some event of the spec maps one of some fields.
+    fn maps(&self, fields: &[&str]) -> bool {
+        self.spec.sources.values().any(|source| source_maps(source, fields))
+    }
+
+    /// Tells whether some source names users, known or anonymous.
+    pub(crate) fn names_users(&self) -> bool {
+        self.maps(&["user", "anonymous"])
+    }
+
+    /// Returns the end of observation of a source in microseconds: what the spec says, else its last event.
+    fn source_end_us(&self, source: &SourceCard) -> i64 {
+        self.spec.source_end_us(&source.name).unwrap_or(source.last_us)
+    }
+
+    /// Returns the earliest end among the sources that name users, in microseconds.
+    pub(crate) fn users_end_us(&self, timelines: &Timelines) -> Option<i64> {
+        let names_users =
+            |source: &&SourceCard| self.spec.sources.get(&source.name).is_none_or(|source| source_maps(source, &["user", "anonymous"]));
+        timelines.sources.iter().filter(names_users).map(|source| self.source_end_us(source)).min()
     }
 
     /// Makes an error about the spec.
@@ -82,6 +117,9 @@ impl Workbench {
         if money {
             columns.push(ColumnSpec { name: "value_cents".into(), log_column: "value_cents".into(), kind: ColumnKind::Integer });
         }
+        if self.names_users() && self.maps(&["customer"]) {
+            columns.push(ColumnSpec { name: "actor_kind".into(), log_column: ACTOR_KIND.into(), kind: ColumnKind::Text });
+        }
         columns.extend(self.spec.properties.iter().map(|(name, property)| ColumnSpec {
             name: name.clone(),
             log_column: format!("{PROPERTY_PREFIX}{name}"),
@@ -94,17 +132,31 @@ impl Workbench {
         columns
     }
 
+    /// Returns what timelines are asked to be.
+    pub fn wanted(&self) -> Wanted {
+        Wanted {
+            columns: self.timeline_columns(),
+            identity_backfill_us: self.spec.identity_backfill_us(),
+            has_anonymous: self.maps(&["anonymous"]),
+        }
+    }
+
+    /// Reads the records of the log: memberships, profiles, merges.
+    pub fn relations(&self) -> Result<Relations, EngineError> {
+        Ok(Relations::read(&Log::open(&self.store()?)?)?)
+    }
+
     /// Opens the timelines, first bringing them up to the log when a killed import or a changed spec left them behind.
     ///
     /// Returns a remark when they are behind and another process is writing.
     pub fn timelines(&self) -> Result<(Timelines, Option<String>), EngineError> {
         let store = self.store()?;
         let log = Log::open(&store)?;
-        let columns = self.timeline_columns();
+        let wanted = self.wanted();
         let mut remark = None;
-        if !Timelines::covers(&store, &columns, &log.files()?)? {
+        if !Timelines::covers(&store, &wanted, &log)? {
             match store.lock() {
-                Ok(lock) => timelines::update(&store, &log, &columns, &lock, &mut |_, _| {})?,
+                Ok(lock) => timelines::update(&store, &log, &wanted, &lock, &mut |_, _| {})?,
                 Err(StoreError::Locked { .. }) => {
                     remark = Some("another process is importing; this answer knows what was imported before".into());
                 }
@@ -129,13 +181,19 @@ impl Workbench {
             _ => {}
         }
         diptych_store::ids::Ids::open(&store)?.catch_up(&log)?;
-        timelines::update(&store, &log, &self.timeline_columns(), &lock, progress)?;
+        timelines::accounts::remove(&store)?;
+        timelines::update(&store, &log, &self.wanted(), &lock, progress)?;
         Ok(Timelines::open(&store)?.map_or(0, |timelines| timelines.n_rows))
     }
 
     /// Returns what operators may know before any row is read.
     pub fn catalog(&self, timelines: &Timelines) -> Catalog {
         let (first_us, observed_until_us) = timelines.span_us.unwrap_or((0, 0));
+        let ends_us: Vec<i64> = timelines.sources.iter().map(|source| self.source_end_us(source)).collect();
+        let end_us = |sources: &u64| {
+            let of_name = ends_us.iter().enumerate().filter(|(idx, _)| sources >> (*idx).min(63) & 1 == 1);
+            of_name.map(|(_, end_us)| *end_us).min().unwrap_or(observed_until_us)
+        };
         Catalog {
             names: timelines.names.clone(),
             columns: timelines.columns.iter().map(|column| (column.name.clone(), column.kind)).collect(),
@@ -143,7 +201,7 @@ impl Workbench {
             session_gap_us: self.spec.session_gap_us(),
             first_us,
             observed_until_us,
-            ends_us: Vec::new(),
+            ends_us: timelines.sources_of_name.iter().map(end_us).collect(),
             spec: self.spec.clone(),
         }
     }

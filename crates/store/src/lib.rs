@@ -12,13 +12,16 @@
 //! store/lock          held by the one process that writes
 //! store/log/          the Delta table: the only thing that cannot be rebuilt
 //! store/timelines/    derived, rebuildable
+//! store/accounts/     derived, rebuildable: timelines of accounts
 //! store/ids/          derived, rebuildable
 //! ```
 
 mod error;
 pub mod hash;
+pub mod identity;
 pub mod ids;
 pub mod log;
+pub mod relations;
 pub mod timelines;
 pub mod undeclared;
 mod workspace;

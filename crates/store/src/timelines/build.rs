@@ -21,10 +21,12 @@ use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderB
 use std::sync::Arc;
 
 use super::segment::{Collected, CollectedColumn, SegmentWriter, ShardData, rows_schema, write_dictionaries, write_error};
-use super::{Card, ColumnSpec, MAX_DISTINCT, Timelines, folder, read_card};
+use super::{ACTOR_KIND, ANONYMOUS, Card, ColumnSpec, MAX_DISTINCT, SourceCard, Timelines, Wanted, folder, read_card};
 use crate::StoreError;
 use crate::hash::{content_hashes, id_hash, shard_of};
+use crate::identity::Identity;
 use crate::log::{Log, LogFile};
+use crate::relations::Relations;
 use crate::workspace::{Workspace, WriteLock, write_atomically};
 
 /// Rows that are collected in memory before they are spilled.
@@ -38,29 +40,49 @@ pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
 /// Brings the timelines up to the log: adds what is new, or makes all anew when the spec asks for other columns.
 ///
 /// O(new rows log rows), plus the rows of small segments that are merged.
-pub fn update(workspace: &Workspace, log: &Log, columns: &[ColumnSpec], _lock: &WriteLock, progress: Progress) -> Result<(), StoreError> {
+pub fn update(workspace: &Workspace, log: &Log, wanted: &Wanted, _lock: &WriteLock, progress: Progress) -> Result<(), StoreError> {
     let folder = folder(workspace);
+    let columns = wanted.columns.as_slice();
     fs::create_dir_all(&folder).map_err(StoreError::io(&folder, "making the timelines"))?;
     let files = log.files()?;
-    let old = read_card(workspace)
-        .ok()
-        .flatten()
-        .filter(|card| card.columns == columns && card.covered.iter().all(|covered| files.iter().any(|file| file.name == *covered)));
-    let (old_timelines, mut card) = match old {
-        Some(card) => (Timelines::open(workspace).ok().flatten(), card),
-        None => (None, Card { columns: columns.to_vec(), next: next_number(workspace), ..Card::default() }),
+    let merges = Relations::read(log)?.merges;
+    let identity_key = identity_key(wanted, &merges);
+    let old = read_card(workspace).ok().flatten().filter(|card| {
+        card.columns == columns
+            && card.identity_key == identity_key
+            && card.covered.iter().all(|covered| files.iter().any(|file| file.name == *covered))
+    });
+    let mut old_timelines = match &old {
+        Some(_) => Timelines::open(workspace).ok().flatten(),
+        None => None,
     };
-    if old_timelines.is_none() {
-        card.segments.clear();
-        card.covered.clear();
+    let mut identity = Identity::new(wanted.identity_backfill_us, &merges);
+    if wanted.has_anonymous {
+        let (known, new): (Vec<&LogFile>, Vec<&LogFile>) =
+            files.iter().partition(|file| old.as_ref().is_some_and(|card| card.covered.contains(&file.name)));
+        known.iter().try_for_each(|file| identity.read(log, &file.name))?;
+        identity.settle();
+        let before = identity.clone();
+        new.iter().try_for_each(|file| identity.read(log, &file.name))?;
+        identity.settle();
+        if let Some(old) = &old_timelines {
+            let anonymous = old.actors_with_prefix(ANONYMOUS)?;
+            if identity.moves_rows(&before, |id| anonymous.contains(id)) {
+                old_timelines = None;
+            }
+        }
     }
+    let mut card = match (old, &old_timelines) {
+        (Some(card), Some(_)) => card,
+        _ => Card { columns: columns.to_vec(), identity_key, next: next_number(workspace), ..Card::default() },
+    };
     let new_files: Vec<&LogFile> = files.iter().filter(|file| !card.covered.contains(&file.name)).collect();
     if new_files.is_empty() && card.dictionaries.is_some() {
         return Ok(());
     }
     let spill = folder.join("spill");
     let _ = fs::remove_dir_all(&spill);
-    let mut builder = Builder::new(workspace, columns, old_timelines.as_ref(), spill.clone());
+    let mut builder = Builder::new(workspace, columns, old_timelines.as_ref().map(|old| (old, &card)), &identity, spill.clone());
     let n_total: u64 = new_files.iter().map(|file| file.n_rows).sum();
     let mut n_done = 0;
     for file in &new_files {
@@ -72,7 +94,8 @@ pub fn update(workspace: &Workspace, log: &Log, columns: &[ColumnSpec], _lock: &
     }
 
     // Small segments are merged into the new one; a large old one is left as it is.
-    let mut n_rows = builder.n_rows;
+    let mut dealer = builder.dealer;
+    let mut n_rows = dealer.n_rows;
     let mut n_kept = card.segments.len();
     while n_kept > 0 && card.segments[n_kept - 1].n_rows <= 4 * n_rows.max(1) {
         n_kept -= 1;
@@ -80,7 +103,7 @@ pub fn update(workspace: &Workspace, log: &Log, columns: &[ColumnSpec], _lock: &
     }
     let mut writer = SegmentWriter::create(&folder, card.next, columns)?;
     for shard_idx in 0..workspace.n_shards() {
-        let mut parts = vec![builder.shard(shard_idx)?];
+        let mut parts = vec![dealer.shard(shard_idx)?];
         if let Some(old) = &old_timelines {
             for segment in &old.segments[n_kept..] {
                 parts.push(segment.shard(shard_idx, columns)?);
@@ -92,22 +115,33 @@ pub fn update(workspace: &Workspace, log: &Log, columns: &[ColumnSpec], _lock: &
     card.segments.truncate(n_kept);
     card.segments.push(writer.finish()?);
     let dictionaries = format!("{:08}-dictionaries.arrow", card.next);
-    write_dictionaries(&folder.join(&dictionaries), &builder.names, &builder.dictionaries)?;
+    write_dictionaries(&folder.join(&dictionaries), &dealer.names, &dealer.dictionaries)?;
     card.dictionaries = Some(dictionaries);
     card.overflowed = columns
         .iter()
-        .zip(&builder.dictionaries)
+        .zip(&dealer.dictionaries)
         .filter(|(_, texts)| texts.len() > MAX_DISTINCT)
         .map(|(column, _)| column.name.clone())
         .collect();
-    card.span_us = match (card.span_us.filter(|_| old_timelines.is_some()), builder.span_us) {
+    card.span_us = match (card.span_us, builder.span_us) {
         (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
         (known, new) => known.or(new),
     };
+    let ends = builder.sources.iter().zip(builder.source_ends_us);
+    card.sources = ends.map(|(name, last_us)| SourceCard { name: name.to_owned(), last_us }).collect();
+    card.sources_of_name = builder.sources_of_name;
+    let (n_identified, n_merged) = identity.counts();
+    (card.n_identified, card.n_merged) = (n_identified as u64, n_merged as u64);
     card.next += 1;
     write_atomically(&folder.join("card.json"), &serde_json::to_vec(&card).expect("a card is plain data"))?;
     remove_stale(&folder, &card);
     Ok(())
+}
+
+/// Returns what rows' actors depend on besides the identifications in the log.
+pub(super) fn identity_key(wanted: &Wanted, merges: &[(String, String)]) -> String {
+    let said = serde_json::json!([wanted.identity_backfill_us, merges]).to_string();
+    format!("{:016x}", xxhash_rust::xxh3::xxh3_64(said.as_bytes()))
 }
 
 /// Returns a file number that no earlier generation used, so that a reader's files are never written over.
@@ -127,16 +161,89 @@ fn remove_stale(folder: &Path, card: &Card) {
     }
 }
 
+/// Which id named the actor of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ActorKind {
+    User,
+    Anonymous,
+    Account,
+}
+
+impl ActorKind {
+    fn word(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Anonymous => "anonymous",
+            Self::Account => "account",
+        }
+    }
+}
+
+/// Deals the log's events to shards.
 struct Builder<'a> {
-    columns: &'a [ColumnSpec],
-    names: Names,
-    dictionaries: Vec<Names>,
+    dealer: Dealer,
+    identity: &'a Identity,
+    /// Names of the sources.
+    sources: Names,
+    /// Last event per source in microseconds, shape `[sources]`.
+    source_ends_us: Vec<i64>,
+    /// Sources of each event name as bits, the 64th standing for all from there on; shape `[names]`.
+    sources_of_name: Vec<u64>,
+    span_us: Option<(i64, i64)>,
+}
+
+/// Rows on their way to shards: dealt as they come, spilled to disk when they become many, sorted shard by shard.
+pub struct Dealer {
+    columns: Vec<ColumnSpec>,
+    /// Event names; rows carry their codes.
+    pub names: Names,
+    /// Dictionaries of the text columns; empty for the others.
+    pub dictionaries: Vec<Names>,
     shards: Vec<Building>,
     spill: PathBuf,
     /// Rows collected since the last spill.
     n_collected: usize,
     n_rows: u64,
-    span_us: Option<(i64, i64)>,
+}
+
+/// A row that is added to an actor of a finished shard.
+#[derive(Debug, Clone)]
+pub struct Amended {
+    /// Position of the actor in the shard.
+    pub actor_idx: usize,
+    /// The row.
+    pub row: DealtRow,
+    /// Shape of the columns.
+    pub values: Vec<DealtValue>,
+}
+
+/// Looks at a finished shard with the names and dictionaries, and says which rows to add.
+pub type Amend<'a, E> = &'a mut dyn FnMut(&diptych_event::Shard, &Names, &[Names]) -> Result<Vec<Amended>, E>;
+
+/// One row for [`Dealer::deal`].
+#[derive(Debug, Clone)]
+pub struct DealtRow {
+    /// Instant in microseconds.
+    pub time_us: i64,
+    /// Code of the name.
+    pub name: u32,
+    /// Order at one instant.
+    pub seq: i64,
+    /// Order at one instant and `seq`; equal ones stay in the order in which they are dealt.
+    pub tie: u64,
+    /// Whether it is user activity.
+    pub interactive: bool,
+}
+
+/// The value of a column of a row that is dealt.
+#[derive(Debug, Clone, Copy)]
+pub enum DealtValue {
+    /// Code into the column's dictionary.
+    Text(u32),
+    /// Whole number; `i64::MIN` for none.
+    Integer(i64),
+    /// Number; NaN for none.
+    Number(f64),
 }
 
 /// One shard while it is built.
@@ -146,17 +253,124 @@ struct Building {
     spilled: Option<StreamWriter<std::io::BufWriter<File>>>,
 }
 
+impl Dealer {
+    /// Makes a dealer that goes on with the names and dictionaries given; `spill` is a folder for rows that are many.
+    pub fn new(columns: Vec<ColumnSpec>, names: Names, dictionaries: Vec<Names>, n_shards: usize, spill: PathBuf) -> Self {
+        let shards = (0..n_shards).map(|_| Building { ids: Names::default(), rows: Collected::new(&columns), spilled: None }).collect();
+        Self { columns, names, dictionaries, shards, spill, n_collected: 0, n_rows: 0 }
+    }
+
+    /// Deals a row to the timeline of an actor; `values` has the shape of the columns.
+    ///
+    /// # Panics
+    /// When a value is not of its column's kind.
+    pub fn deal(&mut self, actor: &str, row: &DealtRow, values: &[DealtValue]) -> Result<(), StoreError> {
+        let n_shards = self.shards.len();
+        let shard = &mut self.shards[shard_of(actor, n_shards)];
+        let actor = shard.ids.intern(actor);
+        shard.rows.push(actor, row, values);
+        self.n_collected += 1;
+        self.n_rows += 1;
+        if self.n_collected >= SPILL_ROWS { self.spill_all() } else { Ok(()) }
+    }
+
+    /// Writes all that was dealt as one segment into `folder`, and the dictionaries; returns the card.
+    ///
+    /// `amend` sees every shard in order, and may add rows to its actors.
+    pub(super) fn write<E: From<StoreError>>(mut self, folder: &Path, amend: Amend<E>) -> Result<Card, E> {
+        let columns = self.columns.clone();
+        let mut writer = SegmentWriter::create(folder, 0, &columns)?;
+        for shard_idx in 0..self.shards.len() {
+            let shard = self.shard(shard_idx)?;
+            let amended = shard.with(|shard| amend(shard, &self.names, &self.dictionaries))?;
+            writer.write(&self.amended(shard, amended)?)?;
+        }
+        let dictionaries = "dictionaries.arrow".to_owned();
+        write_dictionaries(&folder.join(&dictionaries), &self.names, &self.dictionaries)?;
+        let _ = fs::remove_dir_all(&self.spill);
+        Ok(Card { columns, segments: vec![writer.finish()?], dictionaries: Some(dictionaries), ..Card::default() })
+    }
+
+    fn amended(&self, shard: ShardData, amended: Vec<Amended>) -> Result<ShardData, StoreError> {
+        if amended.is_empty() {
+            return Ok(shard);
+        }
+        let ids: Names = shard.with(|shard| shard.actors.iter().collect());
+        let mut rows = Collected::new(&self.columns);
+        amended.iter().for_each(|added| rows.push(added.actor_idx as u32, &added.row, &added.values));
+        let added = rows.into_batch(&self.columns).and_then(|(actor, batch)| ShardData::sorted(&ids, &actor, &batch));
+        let added = added.map_err(|error| write_error(&self.spill, error))?;
+        ShardData::merge(vec![shard, added], &self.columns)
+    }
+
+    fn spill_all(&mut self) -> Result<(), StoreError> {
+        fs::create_dir_all(&self.spill).map_err(StoreError::io(&self.spill, "making"))?;
+        let schema = spill_schema(&self.columns);
+        for (idx, shard) in self.shards.iter_mut().enumerate() {
+            let path = self.spill.join(format!("{idx}.arrow"));
+            let rows = std::mem::replace(&mut shard.rows, Collected::new(&self.columns));
+            let spill = || -> Result<(), ArrowError> {
+                let (actor, batch) = rows.into_batch(&self.columns)?;
+                let mut arrays: Vec<ArrayRef> = vec![Arc::new(UInt32Array::from(actor))];
+                arrays.extend(batch.columns().iter().cloned());
+                if shard.spilled.is_none() {
+                    shard.spilled = Some(StreamWriter::try_new_buffered(File::create(&path)?, &schema)?);
+                }
+                shard.spilled.as_mut().expect("it was made").write(&RecordBatch::try_new(schema.clone(), arrays)?)
+            };
+            spill().map_err(|error| write_error(&path, error))?;
+        }
+        self.n_collected = 0;
+        Ok(())
+    }
+
+    /// Takes one shard's rows, sorted.
+    fn shard(&mut self, shard_idx: usize) -> Result<ShardData, StoreError> {
+        let shard = &mut self.shards[shard_idx];
+        let path = self.spill.join(format!("{shard_idx}.arrow"));
+        let rows = std::mem::replace(&mut shard.rows, Collected::new(&self.columns));
+        let ids = std::mem::take(&mut shard.ids);
+        let spilled = shard.spilled.take();
+        let columns = self.columns.as_slice();
+        let sort = || -> Result<ShardData, ArrowError> {
+            let (mut actor, mut batch) = rows.into_batch(columns)?;
+            if let Some(mut writer) = spilled {
+                writer.finish()?;
+                drop(writer);
+                let reader = StreamReader::try_new(BufReader::new(File::open(&path)?), None)?;
+                let mut batches = reader.collect::<Result<Vec<_>, _>>()?;
+                let mut arrays: Vec<ArrayRef> = vec![Arc::new(UInt32Array::from(actor))];
+                arrays.extend(batch.columns().iter().cloned());
+                batches.push(RecordBatch::try_new(spill_schema(columns), arrays)?);
+                let all = concat_batches(&spill_schema(columns), &batches)?;
+                actor = all.column(0).as_primitive::<UInt32Type>().values().to_vec();
+                batch = RecordBatch::try_new(rows_schema(columns), all.columns()[1..].to_vec())?;
+            }
+            ShardData::sorted(&ids, &actor, &batch)
+        };
+        let sorted = sort().map_err(|error| write_error(&path, error))?;
+        let _ = fs::remove_file(&path);
+        Ok(sorted)
+    }
+}
+
 impl<'a> Builder<'a> {
-    fn new(workspace: &Workspace, columns: &'a [ColumnSpec], old: Option<&Timelines>, spill: PathBuf) -> Self {
-        let building = || Building { ids: Names::default(), rows: Collected::new(columns), spilled: None };
+    fn new(
+        workspace: &Workspace,
+        columns: &[ColumnSpec],
+        old: Option<(&Timelines, &Card)>,
+        identity: &'a Identity,
+        spill: PathBuf,
+    ) -> Self {
+        let names = old.map(|(old, _)| old.names.clone()).unwrap_or_default();
+        let dictionaries = old.map_or_else(|| columns.iter().map(|_| Names::default()).collect(), |(old, _)| old.dictionaries.clone());
+        let card = old.map(|(_, card)| card);
         Self {
-            columns,
-            names: old.map(|old| old.names.clone()).unwrap_or_default(),
-            dictionaries: old.map_or_else(|| columns.iter().map(|_| Names::default()).collect(), |old| old.dictionaries.clone()),
-            shards: (0..workspace.n_shards()).map(|_| building()).collect(),
-            spill,
-            n_collected: 0,
-            n_rows: 0,
+            dealer: Dealer::new(columns.to_vec(), names, dictionaries, workspace.n_shards(), spill),
+            identity,
+            sources: card.map(|card| card.sources.iter().map(|source| source.name.as_str()).collect()).unwrap_or_default(),
+            source_ends_us: card.map(|card| card.sources.iter().map(|source| source.last_us).collect()).unwrap_or_default(),
+            sources_of_name: card.map(|card| card.sources_of_name.clone()).unwrap_or_default(),
             span_us: None,
         }
     }
@@ -168,8 +382,8 @@ impl<'a> Builder<'a> {
         for batch in batches {
             let batch = batch.map_err(|error| StoreError::damaged(path, error))?;
             self.add(&batch).map_err(|error| StoreError::damaged(path, error))?;
-            if self.n_collected >= SPILL_ROWS {
-                self.spill_all()?;
+            if self.dealer.n_collected >= SPILL_ROWS {
+                self.dealer.spill_all()?;
             }
             done(batch.num_rows() as u64);
         }
@@ -191,14 +405,14 @@ impl<'a> Builder<'a> {
                 other => Field::new(field.name(), other.clone(), true),
             })
             .collect();
-        let declared_later = self
-            .columns
-            .iter()
-            .any(|column| column.log_column.starts_with(PROPERTY_PREFIX) && plain.schema().field_with_name(&column.log_column).is_err());
+        let declared_later =
+            self.dealer.columns.iter().any(|column| {
+                column.log_column.starts_with(PROPERTY_PREFIX) && plain.schema().field_with_name(&column.log_column).is_err()
+            });
         let needed = |name: &str| {
             matches!(name, "kind" | "source" | "event_id" | "time" | "seq" | "name" | "user" | "anonymous" | "customer" | "interactive")
                 || (name == "properties" && declared_later)
-                || self.columns.iter().any(|column| column.log_column == name)
+                || self.dealer.columns.iter().any(|column| column.log_column == name)
         };
         // Rows without an id are told apart by all that they say.
         let whole = plain.metadata().row_groups().iter().any(|group| {
@@ -230,99 +444,64 @@ impl<'a> Builder<'a> {
         } else {
             Vec::new()
         };
-        let mut name_codes = Codes::default();
-        let mut readers: Vec<Reader> = self.columns.iter().map(|column| Reader::new(column, batch)).collect();
-        let n_shards = self.shards.len();
+        let (mut name_codes, mut source_codes) = (Codes::default(), Codes::default());
+        let mut readers: Vec<Reader> = self.dealer.columns.iter().map(|column| Reader::new(column, batch)).collect();
+        let n_shards = self.dealer.shards.len();
         let mut prefixed = String::new();
         for row in 0..batch.num_rows() {
             if kind.as_ref().and_then(|kind| kind.get(row)) != Some("event") {
                 continue;
             }
-            let actor: &str = match (
+            let time_us = time.value(row);
+            let (actor, actor_kind): (&str, ActorKind) = match (
                 user.as_ref().and_then(|column| column.get(row)),
                 anonymous.as_ref().and_then(|column| column.get(row)),
                 customer.as_ref().and_then(|column| column.get(row)),
             ) {
-                (Some(user), _, _) => user,
-                (None, Some(anonymous), _) => {
-                    prefixed.clear();
-                    prefixed.push_str("anonymous:");
-                    prefixed.push_str(anonymous);
-                    &prefixed
-                }
-                (None, None, Some(customer)) => customer,
+                (Some(user), _, _) => (self.identity.canonical(user), ActorKind::User),
+                (None, Some(anonymous), _) => match self.identity.user_at(anonymous, time_us) {
+                    Some(user) => (user, ActorKind::User),
+                    None => {
+                        prefixed.clear();
+                        prefixed.push_str(ANONYMOUS);
+                        prefixed.push_str(anonymous);
+                        (&prefixed, ActorKind::Anonymous)
+                    }
+                },
+                (None, None, Some(customer)) => (self.identity.canonical(customer), ActorKind::Account),
                 (None, None, None) => continue,
             };
-            let time_us = time.value(row);
-            let shard = &mut self.shards[shard_of(actor, n_shards)];
+            let shard = &mut self.dealer.shards[shard_of(actor, n_shards)];
             shard.rows.actor.push(shard.ids.intern(actor));
             shard.rows.time_us.push(time_us);
             let name_column = name.as_ref().ok_or_else(|| ArrowError::SchemaError("no name".into()))?;
-            shard.rows.name.push(name_codes.code(name_column, row, &mut self.names).unwrap_or(NO_CODE));
+            let name_code = name_codes.code(name_column, row, &mut self.dealer.names).unwrap_or(NO_CODE);
+            shard.rows.name.push(name_code);
+            if let Some(code) = source.as_ref().and_then(|source| source_codes.code(source, row, &mut self.sources)) {
+                let (code, name) = (code as usize, name_code as usize);
+                if self.source_ends_us.len() <= code {
+                    self.source_ends_us.resize(code + 1, i64::MIN);
+                }
+                if self.sources_of_name.len() <= name {
+                    self.sources_of_name.resize(name + 1, 0);
+                }
+                self.source_ends_us[code] = self.source_ends_us[code].max(time_us);
+                self.sources_of_name[name] |= 1 << code.min(63);
+            }
             shard.rows.seq.push(seq.as_ref().filter(|seq| seq.is_valid(row)).map_or(0, |seq| seq.value(row)));
             shard.rows.tie.push(match event_id.as_ref().and_then(|ids| ids.get(row)) {
                 Some(id) => id_hash(source.as_ref().and_then(|source| source.get(row)).unwrap_or(""), id),
                 None => contents[row],
             });
             shard.rows.interactive.push(u8::from(interactive.is_none_or(|column| column.is_null(row) || column.value(row))));
-            for ((reader, collected), texts) in readers.iter_mut().zip(&mut shard.rows.columns).zip(&mut self.dictionaries) {
-                reader.push(row, collected, texts);
+            for ((reader, collected), texts) in readers.iter_mut().zip(&mut shard.rows.columns).zip(&mut self.dealer.dictionaries) {
+                reader.push(row, actor_kind, collected, texts);
             }
             self.span_us = Some(self.span_us.map_or((time_us, time_us), |(first, last)| (first.min(time_us), last.max(time_us))));
-            self.n_collected += 1;
-            self.n_rows += 1;
+            self.dealer.n_collected += 1;
+            self.dealer.n_rows += 1;
         }
         Ok(())
-    }
-
-    fn spill_all(&mut self) -> Result<(), StoreError> {
-        fs::create_dir_all(&self.spill).map_err(StoreError::io(&self.spill, "making"))?;
-        let schema = spill_schema(self.columns);
-        for (idx, shard) in self.shards.iter_mut().enumerate() {
-            let path = self.spill.join(format!("{idx}.arrow"));
-            let rows = std::mem::replace(&mut shard.rows, Collected::new(self.columns));
-            let spill = || -> Result<(), ArrowError> {
-                let (actor, batch) = rows.into_batch(self.columns)?;
-                let mut arrays: Vec<ArrayRef> = vec![Arc::new(UInt32Array::from(actor))];
-                arrays.extend(batch.columns().iter().cloned());
-                if shard.spilled.is_none() {
-                    shard.spilled = Some(StreamWriter::try_new_buffered(File::create(&path)?, &schema)?);
-                }
-                shard.spilled.as_mut().expect("it was made").write(&RecordBatch::try_new(schema.clone(), arrays)?)
-            };
-            spill().map_err(|error| write_error(&path, error))?;
-        }
-        self.n_collected = 0;
-        Ok(())
-    }
-
-    /// Takes one shard's rows, sorted.
-    fn shard(&mut self, shard_idx: usize) -> Result<ShardData, StoreError> {
-        let shard = &mut self.shards[shard_idx];
-        let path = self.spill.join(format!("{shard_idx}.arrow"));
-        let rows = std::mem::replace(&mut shard.rows, Collected::new(self.columns));
-        let ids = std::mem::take(&mut shard.ids);
-        let spilled = shard.spilled.take();
-        let columns = self.columns;
-        let sort = || -> Result<ShardData, ArrowError> {
-            let (mut actor, mut batch) = rows.into_batch(columns)?;
-            if let Some(mut writer) = spilled {
-                writer.finish()?;
-                drop(writer);
-                let reader = StreamReader::try_new(BufReader::new(File::open(&path)?), None)?;
-                let mut batches = reader.collect::<Result<Vec<_>, _>>()?;
-                let mut arrays: Vec<ArrayRef> = vec![Arc::new(UInt32Array::from(actor))];
-                arrays.extend(batch.columns().iter().cloned());
-                batches.push(RecordBatch::try_new(spill_schema(columns), arrays)?);
-                let all = concat_batches(&spill_schema(columns), &batches)?;
-                actor = all.column(0).as_primitive::<UInt32Type>().values().to_vec();
-                batch = RecordBatch::try_new(rows_schema(columns), all.columns()[1..].to_vec())?;
-            }
-            ShardData::sorted(&ids, &actor, &batch)
-        };
-        let sorted = sort().map_err(|error| write_error(&path, error))?;
-        let _ = fs::remove_file(&path);
-        Ok(sorted)
     }
 }
 
@@ -410,12 +589,15 @@ enum Source<'a> {
     Boolean(&'a arrow::array::BooleanArray),
     /// The file is older than the property's declaration: its values stand in JSON.
     Json(TextColumn<'a>, String),
+    /// Which id named the actor: [`ACTOR_KIND`].
+    ActorKind,
     Absent,
 }
 
 impl<'a> Reader<'a> {
     fn new(column: &ColumnSpec, batch: &'a RecordBatch) -> Self {
         let source = match batch.column_by_name(&column.log_column) {
+            None if column.log_column == ACTOR_KIND => Source::ActorKind,
             Some(array) => match array.data_type() {
                 DataType::Int64 => Source::Integer(array.as_primitive::<Int64Type>()),
                 DataType::Float64 => Source::Number(array.as_primitive::<Float64Type>()),
@@ -430,8 +612,9 @@ impl<'a> Reader<'a> {
         Self { source, codes: Codes::default() }
     }
 
-    fn push(&mut self, row: usize, into: &mut CollectedColumn, texts: &mut Names) {
+    fn push(&mut self, row: usize, actor_kind: ActorKind, into: &mut CollectedColumn, texts: &mut Names) {
         match into {
+            CollectedColumn::Text(codes) if matches!(self.source, Source::ActorKind) => codes.push(texts.intern(actor_kind.word())),
             CollectedColumn::Text(codes) => codes.push(self.text_code(row, texts)),
             CollectedColumn::Integer(numbers) => numbers.push(self.integer(row)),
             CollectedColumn::Number(numbers) => numbers.push(self.number(row)),
@@ -462,7 +645,7 @@ impl<'a> Reader<'a> {
                     other => Some(other.to_string()),
                 }
             }
-            Source::Absent => None,
+            Source::ActorKind | Source::Absent => None,
         }
     }
 

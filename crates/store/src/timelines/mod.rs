@@ -3,25 +3,45 @@
 //! A generation is a set of segments; each segment holds every shard's part of some log files.
 //! New events become a small segment, which is merged while reading and compacted later (docs/store.md).
 
+pub mod accounts;
 mod build;
 mod segment;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use diptych_event::Names;
 use diptych_event::timeline::ColumnKind;
 use serde::{Deserialize, Serialize};
 
-pub use build::{Progress, update};
+pub use build::{Amend, Amended, Dealer, DealtRow, DealtValue, Progress, update};
 pub use segment::ShardData;
 
 use crate::StoreError;
+use crate::log::Log;
+use crate::relations::Relations;
 use crate::workspace::Workspace;
 
 /// Most distinct texts of a column that timelines hold; a column with more is asked about through SQL.
 pub const MAX_DISTINCT: usize = 1_000_000;
+
+/// Prefix of actors that were never identified.
+pub const ANONYMOUS: &str = "anonymous:";
+
+/// Log column of [`ColumnSpec`] that tells which id named a row's actor: `user`, `anonymous` or `account`.
+pub const ACTOR_KIND: &str = "(actor kind)";
+
+/// What timelines are asked to be.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Columns beside time and name.
+    pub columns: Vec<ColumnSpec>,
+    /// How long before an identification an anonymous event still belongs to it, in microseconds.
+    pub identity_backfill_us: i64,
+    /// Whether some source has anonymous ids.
+    pub has_anonymous: bool,
+}
 
 /// A column that timelines hold, as the spec asks for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +71,30 @@ pub(crate) struct Card {
     pub next: u64,
     /// First and last instant in microseconds.
     pub span_us: Option<(i64, i64)>,
+    /// Sources and their last events.
+    #[serde(default)]
+    pub sources: Vec<SourceCard>,
+    /// Sources of each event name as bits of their positions, the 64th standing for all from there on; shape `[names]`.
+    #[serde(default)]
+    pub sources_of_name: Vec<u64>,
+    /// What the actors of rows were found by, besides the log's identifications.
+    #[serde(default)]
+    pub identity_key: String,
+    /// Anonymous ids that were ever identified.
+    #[serde(default)]
+    pub n_identified: u64,
+    /// Known ids that were merged into another.
+    #[serde(default)]
+    pub n_merged: u64,
+}
+
+/// A source and its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceCard {
+    /// Name in the spec.
+    pub name: String,
+    /// Last accepted event in microseconds.
+    pub last_us: i64,
 }
 
 /// A segment's file names and size.
@@ -75,6 +119,16 @@ pub struct Timelines {
     pub span_us: Option<(i64, i64)>,
     /// Number of events.
     pub n_rows: u64,
+    /// Sources and their last events.
+    pub sources: Vec<SourceCard>,
+    /// Sources of each event name as bits of their positions, the 64th standing for all from there on; shape `[names]`.
+    pub sources_of_name: Vec<u64>,
+    /// Anonymous ids that were ever identified.
+    pub n_identified: u64,
+    /// Known ids that were merged into another.
+    pub n_merged: u64,
+    /// Tells one generation from every other.
+    pub generation: String,
     segments: Vec<segment::Segment>,
     n_shards: usize,
 }
@@ -85,7 +139,7 @@ impl Timelines {
         // A writer may replace the generation between reading the card and opening its files: then the new card is read.
         for _ in 0..10 {
             let Some(card) = read_card(workspace)? else { return Ok(None) };
-            match Self::open_card(workspace, &card) {
+            match Self::open_card(&folder(workspace), &card, workspace.n_shards()) {
                 Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
                 result => return result.map(Some),
             }
@@ -93,14 +147,12 @@ impl Timelines {
         Err(StoreError::damaged(&folder(workspace), "files that its card names are missing"))
     }
 
-    fn open_card(workspace: &Workspace, card: &Card) -> Result<Self, StoreError> {
-        let folder = folder(workspace);
+    fn open_card(folder: &Path, card: &Card, n_shards: usize) -> Result<Self, StoreError> {
         let (names, dictionaries) = match &card.dictionaries {
             Some(name) => segment::read_dictionaries(&folder.join(name), &card.columns)?,
             None => (Names::default(), card.columns.iter().map(|_| Names::default()).collect()),
         };
-        let segments: Result<Vec<_>, _> =
-            card.segments.iter().map(|card| segment::Segment::open(&folder, card, workspace.n_shards())).collect();
+        let segments: Result<Vec<_>, _> = card.segments.iter().map(|card| segment::Segment::open(folder, card, n_shards)).collect();
         Ok(Self {
             names,
             columns: card.columns.clone(),
@@ -108,8 +160,13 @@ impl Timelines {
             overflowed: card.overflowed.clone(),
             span_us: card.span_us,
             n_rows: card.segments.iter().map(|segment| segment.n_rows).sum(),
+            sources: card.sources.clone(),
+            sources_of_name: card.sources_of_name.clone(),
+            n_identified: card.n_identified,
+            n_merged: card.n_merged,
+            generation: format!("{:?} {:?}", card.dictionaries, card.segments.iter().map(|segment| &segment.rows).collect::<Vec<_>>()),
             segments: segments?,
-            n_shards: workspace.n_shards(),
+            n_shards,
         })
     }
 
@@ -129,10 +186,24 @@ impl Timelines {
         ShardData::merge(parts?, &self.columns)
     }
 
-    /// Tells whether every one of some log files is in the timelines.
-    pub fn covers(workspace: &Workspace, columns: &[ColumnSpec], log_files: &[crate::log::LogFile]) -> Result<bool, StoreError> {
+    /// Returns the actors whose ids begin with `prefix`, without it.
+    fn actors_with_prefix(&self, prefix: &str) -> Result<BTreeSet<String>, StoreError> {
+        let mut found = BTreeSet::new();
+        for shard_idx in 0..self.n_shards {
+            for segment in &self.segments {
+                segment.shard(shard_idx, &self.columns)?.with(|shard| {
+                    found.extend(shard.actors.iter().filter_map(|actor| actor.strip_prefix(prefix)).map(str::to_owned));
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Tells whether every one of some log files is in the timelines, with the columns and identity asked for.
+    pub fn covers(workspace: &Workspace, wanted: &Wanted, log: &Log) -> Result<bool, StoreError> {
         let Some(card) = read_card(workspace)? else { return Ok(false) };
-        Ok(card.columns == columns && log_files.iter().all(|file| card.covered.contains(&file.name)))
+        let covered = card.columns == wanted.columns && log.files()?.iter().all(|file| card.covered.contains(&file.name));
+        Ok(covered && card.identity_key == build::identity_key(wanted, &Relations::read(log)?.merges))
     }
 
     /// Removes all timelines, so that the next update makes them anew.

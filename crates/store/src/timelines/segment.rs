@@ -22,7 +22,7 @@ use diptych_event::actors::ActorIds;
 use diptych_event::timeline::{Column, ColumnKind, Shard, Values};
 use memmap2::Mmap;
 
-use super::{ColumnSpec, SegmentCard};
+use super::{ColumnSpec, DealtRow, DealtValue, SegmentCard};
 use crate::StoreError;
 
 /// Columns of `rows` before the spec's columns.
@@ -333,6 +333,27 @@ impl Collected {
             })
             .collect();
         Self { columns, ..Self::default() }
+    }
+
+    /// Adds a row.
+    ///
+    /// # Panics
+    /// When a value is not of its column's kind.
+    pub fn push(&mut self, actor: u32, row: &DealtRow, values: &[DealtValue]) {
+        self.actor.push(actor);
+        self.time_us.push(row.time_us);
+        self.name.push(row.name);
+        self.seq.push(row.seq);
+        self.tie.push(row.tie);
+        self.interactive.push(u8::from(row.interactive));
+        for (value, collected) in values.iter().zip(&mut self.columns) {
+            match (collected, value) {
+                (CollectedColumn::Text(codes), DealtValue::Text(code)) => codes.push(*code),
+                (CollectedColumn::Integer(numbers), DealtValue::Integer(number)) => numbers.push(*number),
+                (CollectedColumn::Number(numbers), DealtValue::Number(number)) => numbers.push(*number),
+                (_, value) => unreachable!("{value:?} is not of its column's kind"),
+            }
+        }
     }
 
     /// Turns what was collected into actor codes and a batch of rows.
