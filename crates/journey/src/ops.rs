@@ -1,8 +1,12 @@
 //! The operators: one folder each, and one line each in [`OPERATORS`].
 
+#[cfg(test)]
+#[path = "../tests/common/mod.rs"]
+mod asking;
 mod funnel;
 mod retention;
 mod sessions;
+mod stages;
 #[cfg(test)]
 mod testing;
 mod transitions;
@@ -11,7 +15,8 @@ use crate::AnyOperator;
 use crate::seam::{AskError, Context};
 
 /// Every operator; the command line, help, docs, tests and benches are loops over this list.
-pub const OPERATORS: &[&dyn AnyOperator] = &[&funnel::Funnel, &retention::Retention, &sessions::Sessions, &transitions::Transitions];
+pub const OPERATORS: &[&dyn AnyOperator] =
+    &[&funnel::Funnel, &retention::Retention, &sessions::Sessions, &stages::Stages, &transitions::Transitions];
 
 /// Finds an operator by its id.
 pub fn find(id: &str) -> Option<&'static dyn AnyOperator> {

@@ -2,23 +2,31 @@
 
 mod common;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use common::{Answer, Question, ask, text};
+use common::{ACCOUNT_SPEC, Answer, Question, ask, text};
+use diptych_event::Spec;
 use diptych_event::time::parse_zone;
-use diptych_journey::{AnyOperator, OPERATORS};
-use diptych_testkit::{CodeOrder, Options, World, generate};
+use diptych_journey::{AnyOperator, OPERATORS, Panel};
+use diptych_testkit::{CodeOrder, Options, World, generate, generate_accounts};
 use serde_json::Value;
 
 const N_WORLDS: u64 = 60;
 
 /// Tells whether an answer depends on where local midnight is.
 fn reads_the_calendar(case: &Case) -> bool {
-    case.operator.about().id == "retention" || case.params.contains("trend")
+    case.operator.about().id == "retention" || case.params.contains("trend") || case.params.contains("period")
+}
+
+/// Tells whether an operator is asked about accounts rather than users.
+fn reads_accounts(operator: &dyn AnyOperator) -> bool {
+    operator.about().panel != Panel::User
 }
 
 /// What `--by` is tried with, and the condition that picks one of its groups.
-const SPLITS: &[&str] = &["device", "product", "name"];
+fn splits(operator: &dyn AnyOperator) -> [&'static str; 3] {
+    if reads_accounts(operator) { ["device", "touchpoint", "name"] } else { ["device", "product", "name"] }
+}
 
 #[test]
 fn every_operator_has_samples() {
@@ -45,7 +53,8 @@ fn shards_and_merge_order_change_nothing() {
 #[test]
 fn order_of_arrival_and_codes_change_nothing() {
     for_each_case(|case| {
-        let expected = case.answer(|question| question.by = Some("product")).full_text();
+        let by = splits(case.operator)[1];
+        let expected = case.answer(|question| question.by = Some(by)).full_text();
         let others = [
             ("shuffled lines", case.world.shuffled(case.seed + 1)),
             ("codes in reverse", case.world.recoded(CodeOrder::Reverse)),
@@ -53,7 +62,7 @@ fn order_of_arrival_and_codes_change_nothing() {
         ];
         for (what, world) in &others {
             let other = Case { world, ..*case };
-            case.same(&other.answer(|question| question.by = Some("product")).full_text(), &expected, what);
+            case.same(&other.answer(|question| question.by = Some(by)).full_text(), &expected, what);
         }
     });
 }
@@ -61,7 +70,8 @@ fn order_of_arrival_and_codes_change_nothing() {
 #[test]
 fn who_lists_the_people_of_every_cell() {
     for_each_case(|case| {
-        for condition in [None, Some("device = 'phone'"), Some("product is null")] {
+        let missing = format!("{} is null", splits(case.operator)[1]);
+        for condition in [None, Some("device = 'phone'"), Some(missing.as_str())] {
             let answer = case.answer(|question| (question.condition, question.n_shards) = (condition, 3));
             for cell in &answer.cells {
                 let evidence = answer.who(&cell.id).unwrap_or_else(|| panic!("{case}: who does not know {}", cell.id));
@@ -76,7 +86,7 @@ fn who_lists_the_people_of_every_cell() {
 fn a_group_equals_the_question_with_its_condition() {
     for_each_case(|case| {
         let plain = case.answer(|_| {}).text();
-        for by in SPLITS {
+        for by in splits(case.operator) {
             let split = case.answer(|question| question.by = Some(by));
             case.same(&split.text(), &plain, &format!("total by {by}"));
             for (label, cells) in &split.groups {
@@ -176,6 +186,10 @@ impl Case<'_> {
         let mut question = Question::new(self.operator, serde_json::from_str(self.params).expect("samples are JSON"));
         let zone = ["UTC", "America/New_York", "Asia/Kolkata"][self.seed as usize % 3];
         question.zone = parse_zone(zone).expect("the zone exists");
+        if reads_accounts(self.operator) {
+            static SPEC: OnceLock<Arc<Spec>> = OnceLock::new();
+            question.spec = SPEC.get_or_init(|| Arc::new(Spec::parse(ACCOUNT_SPEC).expect("the spec is good"))).clone();
+        }
         change(&mut question);
         ask(self.world, &question).unwrap_or_else(|error| panic!("{self}: {error}"))
     }
@@ -186,9 +200,12 @@ impl Case<'_> {
 }
 
 fn for_each_case(check: impl Fn(&Case)) {
-    static WORLDS: OnceLock<Vec<World>> = OnceLock::new();
-    let worlds = WORLDS.get_or_init(|| (0..N_WORLDS).map(|seed| complete(generate(seed, &Options::varied(seed)))).collect());
+    static OF_USERS: OnceLock<Vec<World>> = OnceLock::new();
+    static OF_ACCOUNTS: OnceLock<Vec<World>> = OnceLock::new();
+    let of_users = OF_USERS.get_or_init(|| (0..N_WORLDS).map(|seed| complete(generate(seed, &Options::varied(seed)), USER)).collect());
+    let of_accounts = OF_ACCOUNTS.get_or_init(|| (0..N_WORLDS).map(|seed| complete(generate_accounts(seed), ACCOUNT)).collect());
     for operator in OPERATORS {
+        let worlds = if reads_accounts(*operator) { of_accounts } else { of_users };
         for params in operator.about().samples {
             for (seed, world) in (0..).zip(worlds) {
                 check(&Case { operator: *operator, params, world, seed });
@@ -197,10 +214,19 @@ fn for_each_case(check: impl Fn(&Case)) {
     }
 }
 
+/// Somebody who has every event and property.
+const USER: &str =
+    "zoe: view@0s{device=phone,product=hat,size=3} cart@1m{device=phone,product=hat,size=3} buy@2h search@1d error@2d help@3d";
+
+/// An account that has every event and property.
+const ACCOUNT: &str = "zoe: session:started@0s{member=ann,role=buyer,touchpoint=maps,device=phone} visit@0s{member=ann} \
+    newsletter@1d task:checkout:started@2d{member=ann} friction:payment_failed@2d{member=ann} task:checkout:failed@2d1h{member=ann} \
+    friction:slow_page@3d{member=ben} task:checkout:abandoned@3d{member=ben} task:checkout:succeeded@4d{member=ann} \
+    order@4d{revenue_cents=1500,money_kind=recurring,device=phone} refund@9d{revenue_cents=-900,money_kind=refund} survey@12d{score=9}";
+
 /// Adds an actor who has every event and property, so that every question can be asked.
-fn complete(world: World) -> World {
-    let rows = "zoe: view@0s{device=phone,product=hat,size=3} cart@1m{device=phone,product=hat,size=3} buy@2h search@1d error@2d help@3d";
-    let mut rows = World::parse(rows).expect("the line is notation").rows().to_vec();
+fn complete(world: World, actor: &str) -> World {
+    let mut rows = World::parse(actor).expect("the line is notation").rows().to_vec();
     rows.extend_from_slice(world.rows());
     World::new(rows, CodeOrder::Arrival)
 }

@@ -94,6 +94,59 @@ pub fn generate(seed: u64, options: &Options) -> World {
     World::new(rows, CodeOrder::Arrival)
 }
 
+/// Makes a world of account timelines (`diptych_event::account`) whose options differ by seed: events of the accounts and
+/// their members, sessions, task attempts, frictions, money.
+pub fn generate_accounts(seed: u64) -> World {
+    let options = Options {
+        alphabet: &[
+            "visit",
+            "order",
+            "refund",
+            "newsletter",
+            "survey",
+            "session:started",
+            "task:checkout:started",
+            "task:checkout:succeeded",
+            "task:checkout:failed",
+            "task:checkout:abandoned",
+            "friction:payment_failed",
+            "friction:slow_page",
+        ],
+        properties: &[
+            ("member", &["ann", "ben", "cleo"]),
+            ("role", &["buyer", "user"]),
+            ("touchpoint", &["shop", "maps", "mail"]),
+            ("device", &["phone", "desktop", "tablet"]),
+            ("score", &["0", "6", "7", "9", "10"]),
+            ("revenue_cents", &["900", "1500", "2999"]),
+            ("money_kind", &["charge", "recurring"]),
+        ],
+        gaps_us: &[SECOND_US, HOUR_US / 2, 2 * HOUR_US, DAY_US, 3 * DAY_US, 10 * DAY_US, 20 * DAY_US],
+        ..Options::varied(seed)
+    };
+    let mut rows = generate(seed, &options).rows().to_vec();
+    for row in &mut rows {
+        let (has_money, has_score) = (matches!(row.name.as_str(), "order" | "refund"), row.name == "survey");
+        row.properties.retain(|(property, _)| match property.as_str() {
+            "revenue_cents" | "money_kind" => has_money,
+            "score" => has_score,
+            _ => true,
+        });
+        for (property, value) in row.properties.iter_mut().filter(|_| row.name == "refund") {
+            match property.as_str() {
+                "revenue_cents" => value.insert(0, '-'),
+                "money_kind" => "refund".clone_into(value),
+                _ => {}
+            }
+        }
+        let derived = row.name.contains(':');
+        if derived && !row.properties.iter().any(|(property, _)| property == "member") {
+            row.properties.push(("member".into(), "ann".into()));
+        }
+    }
+    World::new(rows, CodeOrder::Arrival)
+}
+
 /// Pseudo-random numbers: splitmix64 (Steele, Lea & Flood 2014).
 #[derive(Debug, Clone)]
 pub struct Random {
@@ -149,5 +202,19 @@ mod tests {
         let options = Options::default();
         assert_eq!(generate(5, &options).rows(), generate(5, &options).rows());
         assert_ne!(generate(5, &options).rows(), generate(6, &options).rows());
+    }
+
+    #[test]
+    fn money_of_accounts_is_where_money_is_made() {
+        let world = generate_accounts(3);
+        let value =
+            |row: &crate::Row, property: &str| row.properties.iter().find(|(known, _)| known == property).map(|(_, value)| value.clone());
+        let with = |property: &str| world.rows().iter().filter(|row| value(row, property).is_some()).collect::<Vec<_>>();
+        assert!(!with("revenue_cents").is_empty() && !with("score").is_empty());
+        assert!(with("money_kind").iter().all(|row| ["order", "refund"].contains(&row.name.as_str())));
+        let is_negative = |row: &crate::Row| value(row, "revenue_cents").is_some_and(|cents| cents.starts_with('-'));
+        assert!(with("revenue_cents").into_iter().all(|row| is_negative(row) == (row.name == "refund")));
+        let derived = world.rows().iter().filter(|row| row.name.contains(':')).count();
+        assert_eq!(with("member").iter().filter(|row| row.name.contains(':')).count(), derived);
     }
 }

@@ -8,6 +8,6 @@ mod generate;
 mod notation;
 mod world;
 
-pub use generate::{Options, Passive, Random, Ties, generate};
+pub use generate::{Options, Passive, Random, Ties, generate, generate_accounts};
 pub use notation::{parse_events, parse_moment};
 pub use world::{CodeOrder, OwnedShard, Row, START_US, World};

@@ -14,6 +14,29 @@ use serde_json::Value;
 /// The most scans of a question.
 const MAX_SCANS: usize = 3;
 
+/// What the spec says about the accounts of `diptych_testkit::generate_accounts`.
+pub const ACCOUNT_SPEC: &str = "format: 1
+currency: EUR
+properties:
+  score: { type: integer }
+channels:
+  - { name: shop, where: touchpoint = 'shop', offline: true, owner: { department: Sales } }
+  - { name: maps, where: touchpoint = 'maps' }
+  - { name: mail, where: touchpoint = 'mail', owner: { department: Marketing } }
+stages:
+  - { name: awareness, enter: 'visit | session:started', lost_after: 20d, owner: { department: Marketing } }
+  - { name: consideration, enter: 'newsletter | task:checkout:started', lost_after: 10d, renew: visit }
+  - { name: purchase, enter: order where device <> 'tablet', leave: refund, lost_after: 30d, renew: order }
+  - { name: loyalty, enter: survey, leave: refund, final: true }
+tasks:
+  checkout: { start: visit, success: order, owner: { department: Product } }
+frictions:
+  payment_failed: { events: payment_failed, opportunity: 'task:checkout:started', owner: { department: Payments } }
+  slow_page: { rule: slow_page, events: visit, column: load_ms }
+surveys:
+  nps: { answer: survey, score: score, asked: newsletter }
+";
+
 /// A question, and how the work on it is cut.
 #[derive(Clone)]
 pub struct Question<'a> {
