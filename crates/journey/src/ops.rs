@@ -3,6 +3,7 @@
 #[cfg(test)]
 #[path = "../tests/common/mod.rs"]
 mod asking;
+mod drop_offs;
 mod funnel;
 mod retention;
 mod sessions;
@@ -16,7 +17,7 @@ use crate::seam::{AskError, Context};
 
 /// Every operator; the command line, help, docs, tests and benches are loops over this list.
 pub const OPERATORS: &[&dyn AnyOperator] =
-    &[&funnel::Funnel, &retention::Retention, &sessions::Sessions, &stages::Stages, &transitions::Transitions];
+    &[&drop_offs::DropOffs, &funnel::Funnel, &retention::Retention, &sessions::Sessions, &stages::Stages, &transitions::Transitions];
 
 /// Finds an operator by its id.
 pub fn find(id: &str) -> Option<&'static dyn AnyOperator> {
