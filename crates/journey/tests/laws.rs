@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use common::{ACCOUNT_SPEC, Answer, Question, ask, text};
@@ -34,6 +36,20 @@ fn every_operator_has_samples() {
         let about = operator.about();
         assert!(about.samples.len() >= 3, "{} needs three samples or more on its index card", about.id);
     }
+}
+
+#[test]
+fn generated_worlds_try_every_task_and_meet_every_friction() {
+    let counted: RefCell<BTreeMap<String, u64>> = RefCell::default();
+    for_each_case(|case| {
+        if case.params == "{}" && ["tasks", "frictions"].contains(&case.operator.about().id) {
+            for cell in case.answer(|_| {}).cells {
+                *counted.borrow_mut().entry(cell.id).or_default() += cell.x.unwrap_or(cell.n);
+            }
+        }
+    });
+    let never: Vec<String> = counted.take().into_iter().filter(|(_, n)| *n == 0).map(|(id, _)| id).collect();
+    assert!(never.is_empty(), "laws about these cells prove nothing: {}", never.join(", "));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use diptych_event::Spec;
 use diptych_event::time::Zone;
@@ -37,6 +37,36 @@ surveys:
   nps: { answer: survey, score: score, asked: newsletter }
 ";
 
+
+/// The spec of generated worlds: tasks and frictions over the words of `diptych_testkit::Options`.
+const LAW_SPEC: &str = "format: 1
+tasks:
+  order: { start: view, steps: [search, cart], success: buy, abort: help, error: error, time_limit: 30m }
+  find:
+    start: search | view where product = 'shoe'
+    success: view where product = 'hat'
+    fail: error
+    error: help
+    scope: user
+    timeout: 2d
+    time_limit: 1d
+    reentry: restart
+frictions:
+  failed: { events: error, within: 1m, opportunity: cart, version: 2 }
+  rage: { rule: rage_click, events: view | cart | buy, column: product, clicks: 2, within: 1h }
+  slow: { rule: slow_page, events: view, column: size, over_ms: 5 }
+  left: { rule: form_left, start: cart, submit: buy }
+  back: { rule: back_and_forth, events: view | search | cart, column: device, within: 1h }
+  refund: { rule: slow_refund, request: help, refund: buy, over: 1d }
+  again: { rule: repeat_contact, events: help, within: 2d, column: product }
+";
+
+/// Returns the spec of generated worlds.
+pub fn law_spec() -> Arc<Spec> {
+    static SPEC: LazyLock<Arc<Spec>> = LazyLock::new(|| Arc::new(Spec::parse(LAW_SPEC).expect("the spec of generated worlds")));
+    SPEC.clone()
+}
+
 /// A question, and how the work on it is cut.
 #[derive(Clone)]
 pub struct Question<'a> {
@@ -51,7 +81,7 @@ pub struct Question<'a> {
     pub n_shards: usize,
     /// Seed of the order in which shards are merged.
     pub merge_seed: u64,
-    /// What the spec says; nothing unless given.
+    /// What the spec says; that of generated worlds unless given.
     pub spec: Arc<Spec>,
 }
 
@@ -67,7 +97,7 @@ impl Question<'_> {
             observed_until_us: None,
             n_shards: 1,
             merge_seed: 0,
-            spec: Arc::default(),
+            spec: law_spec(),
         }
     }
 }
