@@ -30,7 +30,7 @@ fn the_bakery_is_counted_as_its_truth_says() {
             assert_eq!(rows[0]["n"], *n, "{event}");
         }
     }
-    let web = &truth["web_as_logged"];
+    let web = &truth["web_joined"];
     let on_web = ["--where", "source = 'web'"];
     let steps = ["--step", "view_product", "--step", "add_to_cart", "--step", "begin_checkout", "--step", "order_placed", "--window", "7d"];
     let funnel = ask(&root, "funnel", &[&steps[..], &on_web].concat());

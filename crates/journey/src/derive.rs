@@ -6,7 +6,7 @@ pub mod frictions;
 mod rows;
 pub mod tasks;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::ops::Range;
 

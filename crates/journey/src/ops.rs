@@ -4,10 +4,12 @@
 #[path = "../tests/common/mod.rs"]
 mod asking;
 mod drop_offs;
+mod frictions;
 mod funnel;
 mod retention;
 mod sessions;
 mod stages;
+mod tasks;
 #[cfg(test)]
 mod testing;
 mod transitions;
@@ -16,8 +18,16 @@ use crate::AnyOperator;
 use crate::seam::{AskError, Context};
 
 /// Every operator; the command line, help, docs, tests and benches are loops over this list.
-pub const OPERATORS: &[&dyn AnyOperator] =
-    &[&drop_offs::DropOffs, &funnel::Funnel, &retention::Retention, &sessions::Sessions, &stages::Stages, &transitions::Transitions];
+pub const OPERATORS: &[&dyn AnyOperator] = &[
+    &drop_offs::DropOffs,
+    &frictions::Frictions,
+    &funnel::Funnel,
+    &retention::Retention,
+    &sessions::Sessions,
+    &stages::Stages,
+    &tasks::Tasks,
+    &transitions::Transitions,
+];
 
 /// Finds an operator by its id.
 pub fn find(id: &str) -> Option<&'static dyn AnyOperator> {

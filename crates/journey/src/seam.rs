@@ -37,7 +37,8 @@ pub struct About {
     /// The picture that suits the answer.
     pub chart: Chart,
     /// Parameters that the law tests try, as JSON, over the words of `diptych_testkit::Options`: events view, cart, buy,
-    /// search, error, help; columns device, product, size.
+    /// search, error, help; columns device, product, size; and the spec of the law tests (crates/journey/tests/common):
+    /// tasks order and find; frictions failed, rage, slow, left, back, refund and again.
     pub samples: &'static [&'static str],
     /// `spec.md` of the folder: definition, edge cases, worked examples.
     pub spec: &'static str,
@@ -341,6 +342,10 @@ pub enum Unit {
     Session,
     /// Rows, or pairs of neighbouring rows.
     Event,
+    /// Attempts at a task.
+    Attempt,
+    /// Episodes of a friction.
+    Episode,
     /// Microseconds.
     Duration,
 }

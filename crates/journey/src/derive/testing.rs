@@ -5,8 +5,10 @@ use std::sync::Arc;
 use diptych_event::time::Zone;
 use diptych_event::{Names, Spec};
 use diptych_testkit::{World, parse_moment};
+use serde_json::Value;
 
-use crate::seam::{ALL_TIME, AskError, Catalog, Context, View};
+use crate::answer::add_shard;
+use crate::seam::{ALL_TIME, AnyOperator, AskError, Catalog, Cell, Context, View};
 
 /// A drawn world with a spec.
 pub struct Scene {
@@ -43,6 +45,23 @@ impl Scene {
 
     pub fn names(&self) -> &Names {
         &self.catalog.names
+    }
+
+    /// Asks an operator about all rows.
+    pub fn ask(&self, operator: &dyn AnyOperator, params: Value) -> Vec<Cell> {
+        let plan = |context: &mut Context| operator.plan(params, context).map(|(plan, _)| plan);
+        self.read(plan, |plan, view| {
+            let mut total = operator.empty(plan);
+            add_shard(operator, plan, view, &[], &mut total);
+            operator.finish(plan, total).0
+        })
+    }
+
+    /// Returns the error of an impossible question.
+    #[track_caller]
+    pub fn refuse(&self, operator: &dyn AnyOperator, params: Value) -> String {
+        let refused = operator.plan(params, &mut Context::new(&self.catalog)).err();
+        refused.expect("the question is impossible").to_string()
     }
 
     /// Compiles rules and gives them the view of all rows.

@@ -37,7 +37,6 @@ surveys:
   nps: { answer: survey, score: score, asked: newsletter }
 ";
 
-
 /// The spec of generated worlds: tasks and frictions over the words of `diptych_testkit::Options`.
 const LAW_SPEC: &str = "format: 1
 tasks:
