@@ -98,7 +98,8 @@ fn every_operator_folder_is_registered_and_complete() {
         for heading in ["## How it counts", "## Edge cases", "## Sources", "```example"] {
             assert!(about.spec.contains(heading), "{}/spec.md has no {heading}", about.id);
         }
-        for file in ["mod.rs", "kernel.rs", "spec.md", "tests.rs"] {
+        // The arithmetic is in kernel.rs, or in `derive` where account timelines need it too.
+        for file in ["mod.rs", "spec.md", "tests.rs"] {
             assert!(ops.join(about.id).join(file).exists(), "{} has no {file}", about.id);
         }
         let schema = serde_json::to_value(operator.schema()).unwrap();

@@ -1,3 +1,5 @@
+//! Published vectors and a naive oracle for tasks.
+
 use diptych_testkit::{Options, generate};
 use proptest::prelude::*;
 use serde_json::json;
