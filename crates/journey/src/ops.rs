@@ -13,6 +13,7 @@ mod tasks;
 #[cfg(test)]
 mod testing;
 mod transitions;
+mod users_customers;
 
 use crate::AnyOperator;
 use crate::seam::{AskError, Context};
@@ -27,6 +28,7 @@ pub const OPERATORS: &[&dyn AnyOperator] = &[
     &stages::Stages,
     &tasks::Tasks,
     &transitions::Transitions,
+    &users_customers::UsersCustomers,
 ];
 
 /// Finds an operator by its id.

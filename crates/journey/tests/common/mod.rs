@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
 use diptych_event::Spec;
@@ -73,6 +74,8 @@ pub struct Question<'a> {
     pub params: Value,
     pub condition: Option<&'a str>,
     pub by: Option<&'a str>,
+    /// `--from` and `--to`.
+    pub period_us: Range<i64>,
     pub zone: Zone,
     pub session_gap_us: i64,
     /// End of observation; the last event unless given.
@@ -91,6 +94,7 @@ impl Question<'_> {
             params,
             condition: None,
             by: None,
+            period_us: ALL_TIME,
             zone: Zone::UTC,
             session_gap_us: 1_800_000_000,
             observed_until_us: None,
@@ -152,6 +156,7 @@ struct Slice {
     labels: Vec<Option<String>>,
     masks: Vec<Vec<bool>>,
     texts: Vec<Texts>,
+    period_us: Range<i64>,
 }
 
 impl Slice {
@@ -160,7 +165,7 @@ impl Slice {
             shard: self.owned.shard(),
             actors: None,
             admitted: self.admitted.as_deref(),
-            period_us: ALL_TIME,
+            period_us: self.period_us.clone(),
             groups: self.groups.as_deref(),
             masks: &self.masks,
             texts: &self.texts,
@@ -201,7 +206,7 @@ pub fn ask(world: &World, question: &Question) -> Result<Answer, AskError> {
                 Texts { codes, labels }
             };
             let texts = texts.iter().map(text).collect();
-            Slice { owned, admitted, groups, labels, masks, texts }
+            Slice { owned, admitted, groups, labels, masks, texts, period_us: question.period_us.clone() }
         })
         .collect();
     let mut partials = Vec::new();
