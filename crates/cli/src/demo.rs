@@ -16,7 +16,7 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let business = matches.get_one::<String>("business").expect("it has a default");
     let root = matches.get_one::<PathBuf>("output").cloned().unwrap_or_else(|| PathBuf::from(format!("demo-{business}")));
     let number = |name: &str| *matches.get_one::<u64>(name).expect("it has a default");
-    let options = BakeryOptions { customers: number("customers") as u32, seed: number("seed") };
+    let options = BakeryOptions { customers: number("customers") as u32, seed: number("seed"), ..BakeryOptions::default() };
     make(&root, &options)?;
     let bench = Workbench::open(&root)?;
     let files = import::files_of_spec(&bench)?;

@@ -300,7 +300,7 @@ fn simulate(matches: &ArgMatches) -> anyhow::Result<()> {
         std::fs::write(&path, serde_json::to_string_pretty(&truth)?).with_context(|| format!("{}: cannot be written", path.display()))?;
         return print(&format!("{} events in {} and their truth.json (generated)", render::thousands(events), dir.display()));
     }
-    let options = bakery::BakeryOptions { customers: number(matches, "customers") as u32, seed };
+    let options = bakery::BakeryOptions { customers: number(matches, "customers") as u32, seed, ..bakery::BakeryOptions::default() };
     bakery::write_bakery(&options, dir).with_context(|| format!("{}: the files cannot be written", dir.display()))?;
     print(&format!("web.csv, counter.csv, contacts.jsonl and truth.json in {} (simulated)", dir.display()))
 }

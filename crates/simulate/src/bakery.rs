@@ -1,11 +1,14 @@
 //! A town bakery with a web shop and a counter: one simulated year, 2025, in Vienna.
 //!
-//! User panel: `web.csv`, the clicks in the web shop. Customer panel: `counter.csv`, the till, and `contacts.jsonl`, newsletter, phone and post.
+//! User panel: `web.csv`, the clicks in the web shop. Customer panel: `counter.csv`, the till, and `contacts.jsonl`, newsletter,
+//! e-mail, phone and post. Besides: `profiles.csv` (what is known about customers), `series.csv` (totals per day), `notes.csv` (dated facts).
 //! `truth.json` says what is true of them.
 //!
-//! Three parts: [`town`] makes the people and what each of them does; this module numbers what happened, plants broken rows,
-//! writes the files and counts the truth; `crate::truth` does the counting.
+//! Parts: [`town`] makes the people and what each of them does, [`records`] what else there is to know; this module numbers
+//! what happened, plants broken rows and writes the files; [`rules`] says what stages, tasks and frictions are, `crate::truth` counts.
 
+mod records;
+mod rules;
 mod shop;
 mod town;
 mod visit;
@@ -20,9 +23,10 @@ use serde_json::json;
 use crate::calendar::{self, N_DAYS};
 use crate::random::{Random, mix};
 use crate::rows::{Arrival, Row, put_in_file_order};
-use crate::truth::{MoneyTruth, PlantedEffect, Seen, Truth, people_as_logged, people_joined};
+use crate::truth::journeys::{Happened, JourneysTruth, journeys};
+use crate::truth::{MoneyTruth, PlantedEffect, Seen, Truth, WithoutFriction, joined_customers, people_as_logged, people_joined};
 use town::{Contact, Receipt, ReceiptKind, Town};
-use visit::{Click, PAYMENT_FAILED_RATIO, SLOW_PAGE_RATIO, Tally};
+use visit::{Click, Ratios, Tally, WITHOUT};
 
 /// The text of the bakery's `diptych.yaml`.
 pub const BAKERY_SPEC: &str = include_str!("bakery.yaml");
@@ -30,9 +34,25 @@ pub const BAKERY_SPEC: &str = include_str!("bakery.yaml");
 /// The steps of the funnel that `truth.json` counts.
 pub const BAKERY_FUNNEL: [&str; 4] = ["view_product", "add_to_cart", "begin_checkout", "order_placed"];
 
-const WEB_COLUMNS: [&str; 11] =
-    ["event_id", "time", "event", "visitor_id", "customer_id", "page", "device", "channel", "product", "price", "order_id"];
+const WEB_COLUMNS: [&str; 13] = [
+    "event_id",
+    "time",
+    "event",
+    "visitor_id",
+    "customer_id",
+    "page",
+    "device",
+    "channel",
+    "product",
+    "price",
+    "order_id",
+    "element",
+    "load_ms",
+];
 const COUNTER_COLUMNS: [&str; 7] = ["receipt", "date", "loyalty_card", "kind", "amount", "refund_of", "product"];
+
+/// What stands before the id of a visitor that stayed anonymous, as an account.
+const ANONYMOUS: &str = "anonymous:";
 
 /// Streams of the seed; people have their own, see [`town`].
 mod stream {
@@ -41,6 +61,7 @@ mod stream {
     pub const CONTACTS_FILE: u64 = 3;
     pub const BROKEN: u64 = 4;
     pub const EVENT_IDS: u64 = 5;
+    pub const SERIES: u64 = 6;
 }
 
 /// How large a bakery, and which.
@@ -50,11 +71,29 @@ pub struct BakeryOptions {
     pub customers: u32,
     /// The seed; same seed, same bytes.
     pub seed: u64,
+    /// What the frictions do.
+    pub effects: Effects,
+}
+
+/// Which of the causal frictions cost conversions.
+///
+/// All frictions are met in any case, by the same people in the same visits: what misleads a naive comparison stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Effects {
+    /// Failed payments and slow pages.
+    #[default]
+    All,
+    /// None: the null business, in which whoever finds an effect is wrong.
+    None,
+    /// Slow pages only.
+    AllButPaymentFailed,
+    /// Failed payments only.
+    AllButSlowPage,
 }
 
 impl Default for BakeryOptions {
     fn default() -> Self {
-        Self { customers: 1_500, seed: 1 }
+        Self { customers: 1_500, seed: 1, effects: Effects::All }
     }
 }
 
@@ -65,18 +104,20 @@ impl BakeryOptions {
     }
 }
 
-/// Writes `web.csv`, `counter.csv`, `contacts.jsonl` and `truth.json` into the folder, which is made if needed.
+/// Writes `web.csv`, `counter.csv`, `contacts.jsonl`, `profiles.csv`, `series.csv`, `notes.csv` and `truth.json` into the folder,
+/// which is made if needed.
 ///
 /// Formats: `web.csv` has UTC times to the millisecond and prices in whole cents;
 /// `counter.csv` is separated by `;`, with Vienna time to the minute and euros with a decimal comma;
-/// `contacts.jsonl` has epoch milliseconds.
+/// `contacts.jsonl` has epoch milliseconds; the others have local dates.
 pub fn write_bakery(options: &BakeryOptions, dir: &Path) -> io::Result<Truth> {
     if !(10..=400_000).contains(&options.customers) {
         let message = format!("a bakery has 10 to 400,000 customers, not {}", options.customers);
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
     }
     fs::create_dir_all(dir)?;
-    let town = Town::simulate(options.customers, options.seed);
+    let ratios = Ratios::of(options.effects);
+    let town = Town::simulate(options.customers, options.seed, ratios);
     let mut broken = Random::new(options.seed, stream::BROKEN);
 
     let web = web_rows(&town.clicks, options.seed, &mut broken);
@@ -106,6 +147,15 @@ pub fn write_bakery(options: &BakeryOptions, dir: &Path) -> io::Result<Truth> {
     write_lines(&dir.join("contacts.jsonl"), &contacts, &order)?;
     files.insert("contacts.jsonl".to_owned(), truth);
 
+    let records = [
+        ("profiles.csv", records::profiles(&town)),
+        ("series.csv", records::series(options.customers, &mut Random::new(options.seed, stream::SERIES))),
+        ("notes.csv", records::notes()),
+    ];
+    for (name, table) in &records {
+        write_records(&dir.join(name), table)?;
+    }
+
     let seen = seen_on_web(&town.clicks, &web);
     let truth = Truth {
         business: "bakery".to_owned(),
@@ -119,7 +169,10 @@ pub fn write_bakery(options: &BakeryOptions, dir: &Path) -> io::Result<Truth> {
         web_as_logged: people_as_logged(&seen, &BAKERY_FUNNEL),
         web_joined: people_joined(&seen, &BAKERY_FUNNEL),
         money: money(&town),
-        effects: effects(&town),
+        effects: effects(&town, ratios),
+        without_frictions: without_frictions(&town),
+        journeys: journeys_of(&town, &seen, &counter),
+        records: records.iter().map(|(name, table)| ((*name).to_owned(), table.len() as u64 - 1)).collect(),
     };
     let mut file = BufWriter::new(File::create(dir.join("truth.json"))?);
     serde_json::to_writer_pretty(&mut file, &truth)?;
@@ -153,6 +206,8 @@ fn web_rows(clicks: &[Click], seed: u64, random: &mut Random) -> Vec<Row> {
             click.product.to_owned(),
             click.price_cents.map_or_else(String::new, |cents| cents.to_string()),
             click.order.map_or_else(String::new, |key| numbers[&key].clone()),
+            click.element.to_owned(),
+            click.load_ms.map_or_else(String::new, |load_ms| load_ms.to_string()),
         ]
     };
     let mut rows: Vec<Row> = clicks
@@ -160,13 +215,12 @@ fn web_rows(clicks: &[Click], seed: u64, random: &mut Random) -> Vec<Row> {
         .enumerate()
         .map(|(n, click)| Row { time_ms: click.time_ms, event: click.event, broken: None, fields: fields(n, click) })
         .collect();
-    let priced: Vec<usize> = (0..clicks.len()).filter(|&n| clicks[n].event == "view_product").collect();
-    for (kind, n_rows) in
-        [("unparsable_time", n_broken(clicks.len())), ("missing_actor", n_broken(clicks.len())), ("bad_price", n_broken(clicks.len()))]
-    {
-        for n in 0..n_rows {
-            // A product view that is repeated a millisecond later: nobody is added, no session and no funnel changes.
-            let mut click = clicks[priced[random.below(priced.len() as u64) as usize]].clone();
+    let named = |event: &str| -> Vec<usize> { (0..clicks.len()).filter(|&n| clicks[n].event == event).collect() };
+    let (views, orders) = (named("view_product"), named("order_placed"));
+    // A view or an order that is repeated a millisecond later: nobody is added, no session and no funnel changes.
+    for (kind, repeated) in [("unparsable_time", &views), ("missing_actor", &views), ("bad_price", &orders)] {
+        for n in 0..n_broken(clicks.len()).min(repeated.len()) {
+            let mut click = clicks[repeated[random.below(repeated.len() as u64) as usize]].clone();
             click.time_ms += 1;
             let mut fields = fields(rows.len(), &click);
             match kind {
@@ -229,12 +283,13 @@ fn counter_rows(receipts: &[Receipt], random: &mut Random) -> Vec<Row> {
 fn contact_rows(contacts: &[Contact], random: &mut Random) -> Vec<Row> {
     let line = |n: usize, contact: &Contact| {
         json!({
-            "id": format!("c{:07}", n + 1),
+            "id": contact_id(n),
             "at": contact.time_ms,
             "kind": contact.kind,
             "customer": contact.customer,
             "channel": contact.channel,
             "topic": contact.topic,
+            "score": contact.score,
         })
     };
     let mut rows: Vec<Row> = contacts
@@ -267,6 +322,11 @@ fn contact_rows(contacts: &[Contact], random: &mut Random) -> Vec<Row> {
     rows
 }
 
+/// Gives the id of the contact at a position in the order of time.
+fn contact_id(n: usize) -> String {
+    format!("c{:07}", n + 1)
+}
+
 /// Gives how many broken rows of each kind a file of `n_rows` gets.
 fn n_broken(n_rows: usize) -> usize {
     2 + n_rows / 20_000
@@ -293,6 +353,14 @@ fn write_lines(path: &Path, rows: &[Row], order: &[usize]) -> io::Result<()> {
         writeln!(file, "{}", rows[idx].fields[0])?;
     }
     file.flush()
+}
+
+fn write_records(path: &Path, table: &[Vec<String>]) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(BufWriter::new(File::create(path)?));
+    for row in table {
+        writer.write_record(row)?;
+    }
+    writer.flush()
 }
 
 fn seen_on_web(clicks: &[Click], rows: &[Row]) -> Vec<Seen> {
@@ -325,6 +393,7 @@ fn money(town: &Town) -> MoneyTruth {
         let cents = click.price_cents.expect("an order has a price");
         money.n_web_orders += 1;
         money.web_orders_cents += cents;
+        money.margin_cents += rules::margin_cents(cents, rules::WEB_MARGIN_PERCENT);
         *net_cents.entry(&click.customer).or_default() += cents;
     }
     for receipt in &town.receipts {
@@ -337,18 +406,92 @@ fn money(town: &Town) -> MoneyTruth {
                 money.n_refunds += 1;
                 money.refunds_cents += receipt.cents;
             }
+            ReceiptKind::Bonus => {}
         }
+        money.margin_cents += rules::margin_cents(receipt.cents, rules::COUNTER_MARGIN_PERCENT);
         *net_cents.entry(&receipt.customer).or_default() += receipt.cents;
     }
-    money.net_cents = money.web_orders_cents + money.purchases_cents + money.refunds_cents;
+    money.gross_cents = money.web_orders_cents + money.purchases_cents;
+    money.net_cents = money.gross_cents + money.refunds_cents;
     money.n_payers = net_cents.values().filter(|cents| 0 < **cents).count() as u64;
     money
 }
 
-fn effects(town: &Town) -> Vec<PlantedEffect> {
-    let effect = |friction: &str, tally: &Tally, causal, planted_ratio, base: &str, outcome: &str, note: &str| PlantedEffect {
+fn without_frictions(town: &Town) -> Vec<WithoutFriction> {
+    let worlds = WITHOUT.iter().zip(&town.without);
+    let without = worlds.map(|(frictions, gain)| WithoutFriction {
+        frictions: frictions.iter().map(|friction| (*friction).to_owned()).collect(),
+        n_orders_more: gain.n_orders,
+        orders_more_cents: gain.orders_cents,
+        n_accounts_advanced: gain.n_first,
+        accounts_advanced_cents: gain.first_cents,
+    });
+    without.collect()
+}
+
+fn journeys_of(town: &Town, seen: &[Seen], counter: &[Row]) -> JourneysTruth {
+    let on_web: Vec<String> = joined_customers(seen)
+        .into_iter()
+        .zip(seen)
+        .map(|(customer, row)| customer.map_or_else(|| format!("{ANONYMOUS}{}", row.visitor), str::to_owned))
+        .collect();
+    let nothing = Happened {
+        time_ms: 0,
+        event_id: "",
+        event: "",
+        on_web: false,
+        channel: "",
+        page: "",
+        element: "",
+        topic: "",
+        load_ms: None,
+        score: None,
+        cents: None,
+    };
+    let mut accounts: BTreeMap<&str, Vec<Happened>> = BTreeMap::new();
+    for ((click, seen), account) in town.clicks.iter().zip(seen).zip(&on_web) {
+        accounts.entry(account).or_default().push(Happened {
+            time_ms: click.time_ms,
+            event_id: &seen.event_id,
+            event: click.event,
+            on_web: true,
+            channel: click.channel,
+            page: &click.page,
+            element: click.element,
+            load_ms: click.load_ms,
+            cents: click.price_cents.filter(|_| click.event == "order_placed"),
+            ..nothing
+        });
+    }
+    for (receipt, row) in town.receipts.iter().zip(counter) {
+        accounts.entry(&receipt.customer).or_default().push(Happened {
+            time_ms: receipt.time_ms,
+            event_id: &row.fields[0],
+            event: receipt.kind.name(),
+            channel: "shop",
+            cents: Some(receipt.cents),
+            ..nothing
+        });
+    }
+    let contact_ids: Vec<String> = (0..town.contacts.len()).map(contact_id).collect();
+    for (contact, event_id) in town.contacts.iter().zip(&contact_ids) {
+        accounts.entry(&contact.customer).or_default().push(Happened {
+            time_ms: contact.time_ms,
+            event_id,
+            event: contact.kind,
+            channel: contact.channel,
+            topic: contact.topic,
+            score: contact.score,
+            ..nothing
+        });
+    }
+    journeys(&mut accounts, |account| account.starts_with(ANONYMOUS), &rules::rules())
+}
+
+fn effects(town: &Town, ratios: Ratios) -> Vec<PlantedEffect> {
+    let effect = |friction: &str, tally: &Tally, planted_ratio: f64, base: &str, outcome: &str, note: &str| PlantedEffect {
         friction: friction.to_owned(),
-        causal,
+        causal: planted_ratio < 1.0,
         unit: "visit".to_owned(),
         base: base.to_owned(),
         outcome: outcome.to_owned(),
@@ -364,30 +507,35 @@ fn effects(town: &Town) -> Vec<PlantedEffect> {
     vec![
         effect(
             "payment_failed",
-            &town.payment_failed,
-            true,
-            PAYMENT_FAILED_RATIO,
+            &town.tallies.payment_failed,
+            ratios.payment_failed,
             "visits with enter_address",
             "order_placed in the same visit",
             "It strikes at random, so the plain comparison at this point is fair.",
         ),
         effect(
             "slow_page",
-            &town.slow_page,
-            true,
-            SLOW_PAGE_RATIO,
+            &town.tallies.slow_page,
+            ratios.slow_page,
             "visits with add_to_cart",
             "begin_checkout in the same visit",
             "It strikes mostly on phones, where fewer check out anyway: the comparison must be made within one device.",
         ),
         effect(
             "error_shown",
-            &town.error_shown,
-            false,
+            &town.tallies.error_shown,
             1.0,
             "all visits",
             "order_placed in the same visit",
             "Hesitant people look around for longer, so they meet more errors and order less; at equal length of looking around nothing is left.",
+        ),
+        effect(
+            "rage_click",
+            &town.tallies.rage_click,
+            1.0,
+            "visits with add_to_cart",
+            "begin_checkout in the same visit",
+            "People click again and again because the cart page was slow: among equally slow pages nothing is left.",
         ),
     ]
 }

@@ -15,6 +15,6 @@ pub mod random;
 mod rows;
 pub mod truth;
 
-pub use bakery::{BAKERY_SPEC, BakeryOptions, write_bakery};
+pub use bakery::{BAKERY_SPEC, BakeryOptions, Effects, write_bakery};
 pub use load::{LoadOptions, LoadTruth, write_load};
 pub use truth::Truth;

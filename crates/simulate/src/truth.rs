@@ -6,6 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub mod journeys;
+
+use journeys::JourneysTruth;
+
 /// The gap that splits sessions, in milliseconds; a gap of exactly this length does not split.
 pub const SESSION_GAP_MS: i64 = 30 * 60_000;
 /// The conversion window of the funnels, in milliseconds, inclusive.
@@ -41,6 +45,12 @@ pub struct Truth {
     pub money: MoneyTruth,
     /// The planted effects, and the one that only looks like one.
     pub effects: Vec<PlantedEffect>,
+    /// The same world without the causal frictions: each alone, then all.
+    pub without_frictions: Vec<WithoutFriction>,
+    /// Stages, tasks, use and pay, surveys, contacts and frictions of accounts.
+    pub journeys: JourneysTruth,
+    /// Rows below the header of the files that say something besides events, by file name.
+    pub records: BTreeMap<String, u64>,
 }
 
 /// What is true of one file.
@@ -108,8 +118,12 @@ pub struct MoneyTruth {
     pub n_refunds: u64,
     /// Their sum, at most 0.
     pub refunds_cents: i64,
+    /// Orders and purchases.
+    pub gross_cents: i64,
     /// The sum of the three.
     pub net_cents: i64,
+    /// What is left of it after costs, as the expression in the spec says.
+    pub margin_cents: i64,
     /// Customers whose orders, purchases and refunds sum to more than 0.
     pub n_payers: u64,
 }
@@ -145,6 +159,21 @@ pub struct PlantedEffect {
     pub note: String,
 }
 
+/// What would have been had some frictions not existed: the same visits with the same draws (common random numbers).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WithoutFriction {
+    /// The event names of the frictions that are taken away.
+    pub frictions: Vec<String>,
+    /// Orders that would have been placed besides those that were.
+    pub n_orders_more: u64,
+    /// The value of those carts, in cents EUR.
+    pub orders_more_cents: i64,
+    /// Accounts that would have advanced to a first purchase: without any order or purchase in the year, and with one then.
+    pub n_accounts_advanced: u64,
+    /// What these accounts would have ordered, in cents EUR.
+    pub accounts_advanced_cents: i64,
+}
+
 /// One event as the naive counts see it.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
@@ -157,35 +186,42 @@ pub(crate) struct Seen {
 
 /// Counts people, sessions and funnel, each row standing for its customer or else for its visitor.
 pub(crate) fn people_as_logged(seen: &[Seen], steps: &[&str]) -> PeopleTruth {
-    count_people(seen, steps, |_, row| if row.customer.is_empty() { row.visitor.clone() } else { row.customer.clone() })
+    let actors: Vec<&str> = seen.iter().map(|row| if row.customer.is_empty() { &row.visitor } else { &row.customer }.as_str()).collect();
+    count_people(seen, &actors, steps)
 }
 
 /// Counts people, sessions and funnel with visitors joined to customers (see [`Truth::web_joined`]).
 pub(crate) fn people_joined(seen: &[Seen], steps: &[&str]) -> PeopleTruth {
+    let customers = joined_customers(seen);
+    let actors: Vec<&str> = customers.into_iter().zip(seen).map(|(customer, row)| customer.unwrap_or(&row.visitor)).collect();
+    count_people(seen, &actors, steps)
+}
+
+/// Gives the customer of each row with visitors joined to customers, or none where the row stays anonymous; O(rows log rows).
+pub(crate) fn joined_customers(seen: &[Seen]) -> Vec<Option<&str>> {
     let mut named: BTreeMap<&str, BTreeSet<(i64, &str, &str)>> = BTreeMap::new();
     for row in seen {
         if !row.customer.is_empty() {
             named.entry(&row.visitor).or_default().insert((row.time_ms, &row.event_id, &row.customer));
         }
     }
-    count_people(seen, steps, |_, row| {
-        if !row.customer.is_empty() {
-            return row.customer.clone();
+    let customer = |row| -> Option<&str> {
+        let Seen { visitor, customer, time_ms, event_id, .. }: &Seen = row;
+        if !customer.is_empty() {
+            return Some(customer);
         }
-        let Some(names) = named.get(row.visitor.as_str()) else {
-            return row.visitor.clone();
-        };
-        let at = (row.time_ms, row.event_id.as_str(), "");
-        let next = names.range(at..).next().filter(|next| next.0 - row.time_ms <= BACKFILL_MS);
-        let found = next.or_else(|| names.range(..at).next_back());
-        found.map_or_else(|| row.visitor.clone(), |name| name.2.to_owned())
-    })
+        let names = named.get(visitor.as_str())?;
+        let at = (*time_ms, event_id.as_str(), "");
+        let next = names.range(at..).next().filter(|next| next.0 - time_ms <= BACKFILL_MS);
+        next.or_else(|| names.range(..at).next_back()).map(|name| name.2)
+    };
+    seen.iter().map(customer).collect()
 }
 
-fn count_people(seen: &[Seen], steps: &[&str], actor: impl Fn(usize, &Seen) -> String) -> PeopleTruth {
-    let mut timelines: BTreeMap<String, Vec<&Seen>> = BTreeMap::new();
-    for (idx, row) in seen.iter().enumerate() {
-        timelines.entry(actor(idx, row)).or_default().push(row);
+fn count_people(seen: &[Seen], actors: &[&str], steps: &[&str]) -> PeopleTruth {
+    let mut timelines: BTreeMap<&str, Vec<&Seen>> = BTreeMap::new();
+    for (row, actor) in seen.iter().zip(actors) {
+        timelines.entry(actor).or_default().push(row);
     }
     let mut n_sessions = 0;
     let mut n_reached = vec![0; steps.len()];

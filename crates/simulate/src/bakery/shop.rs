@@ -8,8 +8,8 @@ use crate::random::Random;
 pub(super) struct Product {
     /// The name in the address of its page and in the files.
     pub name: &'static str,
-    /// The price in cents EUR.
-    pub cents: i64,
+    /// The price in cents EUR before the price list of 1 July; see [`Product::cents_on`].
+    cents: i64,
     /// How often it is looked at, by the web shop's visitors.
     pub web_weight: f64,
     /// How often it is bought at the counter.
@@ -21,6 +21,30 @@ pub(super) struct Product {
 const fn product(name: &'static str, cents: i64, web_weight: f64, counter_weight: f64, months: &'static [usize]) -> Product {
     Product { name, cents, web_weight, counter_weight, months }
 }
+
+/// The first day of the new price list, 1 July.
+pub(super) const PRICE_LIST_DAY: u32 = 181;
+
+impl Product {
+    /// Gives the price in cents EUR, a multiple of ten: bread and other small things cost 20 cents more from 1 July on.
+    pub fn cents_on(&self, day: u32) -> i64 {
+        if PRICE_LIST_DAY <= day && self.cents < 1_000 { self.cents + 20 } else { self.cents }
+    }
+}
+
+/// The days on which the counter is closed, besides its weekdays.
+pub(super) const HOLIDAYS: [(u32, &str); 10] = [
+    (0, "New Year"),
+    (5, "Epiphany"),
+    (110, "Easter Monday"),
+    (120, "Labour Day"),
+    (159, "Whit Monday"),
+    (226, "Assumption"),
+    (298, "National Day"),
+    (304, "All Saints"),
+    (358, "Christmas Day"),
+    (359, "St Stephen's Day"),
+];
 
 /// The shelf.
 pub(super) const PRODUCTS: [Product; 20] = [
@@ -48,9 +72,7 @@ pub(super) const PRODUCTS: [Product; 20] = [
 
 /// Says when the counter is open on a day, as minutes after midnight, or that it is closed.
 pub(super) fn counter_hours(day: u32) -> Option<(i64, i64)> {
-    // New Year, Epiphany, Easter Monday, 1 May, Whit Monday, Assumption, National Day, All Saints, Christmas.
-    const CLOSED: [u32; 10] = [0, 5, 110, 120, 159, 226, 298, 304, 358, 359];
-    if CLOSED.contains(&day) {
+    if HOLIDAYS.iter().any(|(holiday, _)| *holiday == day) {
         return None;
     }
     match calendar::weekday(day) {
@@ -60,10 +82,10 @@ pub(super) fn counter_hours(day: u32) -> Option<(i64, i64)> {
     }
 }
 
-/// Gives how busy a day is, about 1 on average: Fridays, weekends, Easter and December.
+/// Gives how busy a day is, about 1 on average: Fridays, weekends, Easter and December are busy, August is quiet.
 pub(super) fn season(day: u32) -> f64 {
     const BY_WEEKDAY: [f64; 7] = [0.75, 0.8, 0.85, 0.95, 1.2, 1.45, 1.15];
-    const BY_MONTH: [f64; 12] = [0.9, 0.95, 1.0, 1.05, 1.0, 0.95, 0.82, 0.82, 0.98, 1.02, 1.1, 1.55];
+    const BY_MONTH: [f64; 12] = [0.9, 0.95, 1.0, 1.05, 1.0, 0.95, 0.85, 0.7, 0.98, 1.02, 1.1, 1.55];
     let holiday = match day {
         103..=108 => 1.4,
         346..=356 => 1.35,
