@@ -134,6 +134,11 @@ impl Rules {
         self.stages[stage].is_final
     }
 
+    /// Tells whether an account can be lost from a stage, by leaving or by time.
+    pub fn can_lose(&self, stage: usize) -> bool {
+        self.stages[stage].leave.is_some() || self.stages[stage].lost_after_us.is_some()
+    }
+
     /// Returns the time after which an account in a stage is lost, in microseconds; `None` where time alone loses nobody.
     pub fn lost_after_us(&self, stage: usize) -> Option<i64> {
         self.stages[stage].lost_after_us
@@ -338,12 +343,15 @@ stages:
     #[test]
     fn stages_are_found_by_name_or_refused_with_advice() {
         let world = draw("visit@0s");
+        let none = catalog(&world, "format: 1\nstages: [{ name: here, enter: visit }]", "1d");
+        assert!(!Rules::compile(&mut Context::new(&none)).unwrap().can_lose(0));
         let none = catalog(&world, "format: 1", "1d");
         assert!(Rules::compile(&mut Context::new(&none)).unwrap_err().to_string().contains("`stages:`"));
         let catalog = catalog(&world, STAGES, "1d");
         let mut context = Context::new(&catalog);
         let rules = Rules::compile(&mut context).unwrap();
         assert_eq!((rules.len(), rules.find("from", "trial"), rules.is_final(2), rules.lost_after_us(2)), (3, Ok(1), true, None));
+        assert!(rules.can_lose(0) && rules.can_lose(2));
         assert!(rules.find("from", "trail").unwrap_err().to_string().contains("did you mean \"trial\"?"));
         assert!(context.notes.iter().any(|note| note.contains("signup")), "names that nobody has are told");
     }

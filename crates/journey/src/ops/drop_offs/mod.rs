@@ -103,6 +103,10 @@ impl Operator for DropOffs {
         if from.is_empty() {
             context.notes.push("no account can drop off: every stage of the spec is final or the last".into());
         }
+        for stage in from.iter().filter(|stage| !rules.can_lose(**stage)) {
+            let name = &rules.names()[*stage];
+            context.notes.push(format!("nobody can be lost from {name}: the spec gives it neither `leave` nor `lost_after`"));
+        }
         let column = |wanted: &str| context.catalog.columns.iter().position(|(name, kind)| name == wanted && *kind == ColumnKind::Integer);
         let column = column(MARGIN_CENTS).map(|column| (column, "margin")).or(column(REVENUE_CENTS).map(|column| (column, "revenue")));
         let money = column.map(|(column, what)| MoneyPlan {
