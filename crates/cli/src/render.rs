@@ -1,7 +1,7 @@
 //! Answers as tables for people.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use diptych_engine::seam::{Cell, Chart, Unit};
+use diptych_engine::seam::{Cell, Chart, Panel, Unit};
 use diptych_engine::{Answer, ops};
 use diptych_event::time::{format_duration, format_instant};
 
@@ -21,9 +21,10 @@ pub fn answer(answer: &Answer) -> String {
         (from, to) => format!("{} to {}", from.as_ref().unwrap_or(&window.observed_from), to.as_ref().unwrap_or(&window.observed_until)),
     };
     text.push_str(&format!(
-        "{} events of {} people, {span}, days of {}\n",
+        "{} events of {} {}, {span}, days of {}\n",
         thousands(answer.base.events),
         thousands(answer.base.actors),
+        if answer.panel == Panel::User { "people" } else { "accounts" },
         window.zone
     ));
     for (name, value) in [

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::path::Path;
+
 use common::*;
 use serde_json::Value;
 
@@ -39,4 +41,55 @@ fn the_bakery_is_counted_as_its_truth_says() {
     }
     let money = sql(&root, "select sum(value_cents) as cents from events where name in ('purchase', 'refund', 'order_placed')");
     assert_eq!(money[0]["cents"], truth["money"]["net_cents"]);
+    accounts_are_counted_as_the_truth_says(&root, &truth);
+}
+
+/// Stages, drop-offs, tasks, frictions and users × customers against what the simulation knows.
+fn accounts_are_counted_as_the_truth_says(root: &Path, truth: &Value) {
+    let journeys = &truth["journeys"];
+    let n = |answer: &Value, id: &str| {
+        let cell = cell(answer, id);
+        if cell["x"].is_null() { cell["n"].clone() } else { cell["x"].clone() }
+    };
+    let stages = ask(root, "stages", &[]);
+    for stage in journeys["stages"].as_array().unwrap() {
+        let name = stage["stage"].as_str().unwrap();
+        for (id, field) in [("accounts", "n_accounts"), ("entries", "n_stays"), ("now", "n_accounts_at_end"), ("lost", "n_accounts_lost")] {
+            assert_eq!(n(&stages, &format!("stage:{name}:{id}")), stage[field], "{name} {id}");
+        }
+    }
+    let drop_offs = ask(root, "drop_offs", &[]);
+    let names: Vec<&str> = journeys["stages"].as_array().unwrap().iter().map(|stage| stage["stage"].as_str().unwrap()).collect();
+    for (k, drop) in journeys["drop_offs"].as_array().unwrap().iter().enumerate() {
+        for (id, field) in [("at_risk", "n_at_risk"), ("advanced", "n_advanced"), ("lost", "n_lost"), ("open", "n_open")] {
+            assert_eq!(n(&drop_offs, &format!("drop:{}→{}:{id}", names[k], names[k + 1])), drop[field], "{drop} {id}");
+        }
+    }
+    let tasks = ask(root, "tasks", &[]);
+    for (task, counts) in journeys["tasks"].as_object().unwrap() {
+        for (id, field) in
+            [("attempts", "n_attempts"), ("success", "n_succeeded"), ("failed", "n_failed"), ("abandoned", "n_abandoned"), ("open", "n_open")]
+        {
+            assert_eq!(n(&tasks, &format!("task:{task}:{id}")), counts[field], "{task} {id}");
+        }
+        assert_eq!(cell(&tasks, &format!("task:{task}:people"))["people"], counts["n_people"], "{task}");
+    }
+    let frictions = ask(root, "frictions", &[]);
+    for (friction, counts) in journeys["frictions"].as_object().unwrap() {
+        if !["slow_refund", "repeat_contact"].contains(&friction.as_str()) {
+            assert_eq!(n(&frictions, &format!("friction:{friction}:episodes")), counts["n_episodes"], "{friction}");
+        }
+    }
+    let months = ask(root, "users_customers", &["--period", "month"]);
+    let windows = journeys["use_and_pay"].as_array().unwrap();
+    let year = ask(root, "users_customers", &[]);
+    for window in windows {
+        let of = window["window"].as_str().unwrap();
+        for (id, field) in
+            [("uses_pays", "n_uses_and_pays"), ("uses_only", "n_uses_only"), ("pays_only", "n_pays_only"), ("neither", "n_neither")]
+        {
+            let actual = if of.len() == 4 { n(&year, id) } else { n(&months, &format!("period:{of}:{id}")) };
+            assert_eq!(actual, window[field], "{of} {id}");
+        }
+    }
 }

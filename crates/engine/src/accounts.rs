@@ -292,12 +292,10 @@ impl<'a> Exchange<'a> {
         if self.only_accounts {
             return Some(vec![0; shard.n_rows()]);
         }
-        let plain = |row: usize| shard.interactive.is_none_or(|interactive| interactive[row] != 0);
-        let own = (0..shard.n_rows()).any(|row| self.is_own(shard, row));
-        if !own {
-            return shard.interactive.map(<[u8]>::to_vec);
+        match self.kind_column.zip(self.account_code) {
+            Some(own_rows) => Some(activity(shard, own_rows)),
+            None => shard.interactive.map(<[u8]>::to_vec),
         }
-        Some((0..shard.n_rows()).map(|row| u8::from(plain(row) && !self.is_own(shard, row))).collect())
     }
 
     /// Tells whether a row names no user, only the account.
@@ -611,6 +609,18 @@ fn value(shard: &Shard, column: usize, row: usize) -> DealtValue {
         Values::Integer(numbers) => DealtValue::Integer(numbers[row]),
         Values::Number(numbers) => DealtValue::Number(numbers[row]),
     }
+}
+
+/// Returns where a row tells that it names no user: the column and its code; `None` where every row names one, or none does.
+pub fn own_rows(users: &Timelines) -> Option<(usize, u32)> {
+    let column = users.columns.iter().position(|column| column.log_column == ACTOR_KIND)?;
+    Some((column, users.dictionaries[column].code("account")?))
+}
+
+/// Returns which rows are activity of a user: 0 for the account's own ones and for those that are no activity anyway.
+pub fn activity(shard: &Shard, (column, code): (usize, u32)) -> Vec<u8> {
+    let is_active = |row: usize| shard.interactive.is_none_or(|interactive| interactive[row] != 0);
+    (0..shard.n_rows()).map(|row| u8::from(is_active(row) && text_code(shard, column, row) != code)).collect()
 }
 
 /// Returns the catalog of account timelines.

@@ -1,6 +1,6 @@
 //! The envelope that every answer comes in: what was asked, how it was counted, the cells, and what to know about them.
 
-use diptych_journey::Cell;
+use diptych_journey::{Cell, Panel};
 use diptych_store::relations::Relations;
 use diptych_store::timelines::Timelines;
 use schemars::JsonSchema;
@@ -11,6 +11,8 @@ use serde::Serialize;
 pub struct Answer {
     /// The operator.
     pub operator: &'static str,
+    /// Whose journeys were read: users' on the user panel, accounts' on the others.
+    pub panel: Panel,
     /// Title for people.
     pub title: &'static str,
     /// The question it answers.

@@ -104,6 +104,8 @@ struct Asking<'a> {
     filter: Option<RowExpression>,
     actors: Option<Compiled>,
     split: Option<RowExpression>,
+    /// Where a row tells that it names no user: column and code (docs/accounts.md).
+    own_rows: Option<(usize, u32)>,
     period_us: Range<i64>,
     limits: Limits,
     notes: Vec<String>,
@@ -140,6 +142,7 @@ impl Workbench {
         let bound = |instant: i64| (instant != i64::MIN && instant != i64::MAX).then(|| format_instant(instant));
         Ok(Answer {
             operator: about.id,
+            panel: if read.of_accounts && about.panel == Panel::User { Panel::Customer } else { about.panel },
             title: about.title,
             question: about.question,
             counting: about.counting,
@@ -283,6 +286,7 @@ impl Workbench {
                 .transpose()?,
             actors,
             split,
+            own_rows: if read.of_accounts { None } else { accounts::own_rows(timelines) },
             period_us: from..to,
             limits: question.limits.clone(),
             notes: context.notes,
@@ -444,8 +448,11 @@ impl Asking<'_> {
             }
             None => (None, Vec::new()),
         };
+        // On users' timelines what only the account did (a purchase at the till) is no activity of the user.
+        let interactive = self.own_rows.map(|own_rows| accounts::activity(shard, own_rows));
+        let interactive = interactive.as_deref().filter(|interactive| interactive.contains(&0)).or(shard.interactive);
         let view = View {
-            shard: *shard,
+            shard: Shard { interactive, ..*shard },
             actors: actors.as_deref(),
             admitted: admitted.as_deref(),
             period_us: self.period_us.clone(),

@@ -45,7 +45,7 @@ pub struct About {
 }
 
 /// A panel of the diptych.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Panel {
     /// Anyone who uses the product.

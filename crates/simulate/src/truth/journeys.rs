@@ -439,7 +439,9 @@ fn count_episodes(rows: &[Happened], sessions: &[Vec<Happened>], rule: &Friction
         }
         FrictionRule::BackAndForth { events, within_ms } => {
             for session in sessions {
-                let seen = named(session, events);
+                // A page shown again at once is one stay (METRICS 1.8: reloads are collapsed first).
+                let mut seen = named(session, events);
+                seen.dedup_by(|later, earlier| session[*later].page == session[*earlier].page);
                 let returns = seen.windows(3).filter(|triple| {
                     let [first, away, back] = [0, 1, 2].map(|n| &session[triple[n]]);
                     first.page == back.page && away.page != back.page && back.time_ms - away.time_ms <= *within_ms
