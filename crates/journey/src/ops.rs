@@ -1,5 +1,6 @@
 //! The operators: one folder each, and one line each in [`OPERATORS`].
 
+mod anchors;
 #[cfg(test)]
 #[path = "../tests/common/mod.rs"]
 mod asking;
@@ -14,6 +15,7 @@ mod tasks;
 mod testing;
 mod transitions;
 mod users_customers;
+mod value;
 
 use crate::AnyOperator;
 use crate::seam::{AskError, Context};
@@ -29,6 +31,7 @@ pub const OPERATORS: &[&dyn AnyOperator] = &[
     &tasks::Tasks,
     &transitions::Transitions,
     &users_customers::UsersCustomers,
+    &value::Value,
 ];
 
 /// Finds an operator by its id.

@@ -1,5 +1,7 @@
 //! Small worlds for the tests of operators: drawn by hand or at random, cut into shards in several ways.
 
+pub mod accounts;
+
 use diptych_event::actors::ActorIds;
 use diptych_event::time::{HOUR_US, parse_duration, parse_zone};
 use diptych_event::{Names, Shard};
