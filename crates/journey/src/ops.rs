@@ -7,6 +7,7 @@ mod asking;
 mod drop_offs;
 mod frictions;
 mod funnel;
+mod nps;
 mod retention;
 mod sessions;
 mod stages;
@@ -25,6 +26,7 @@ pub const OPERATORS: &[&dyn AnyOperator] = &[
     &drop_offs::DropOffs,
     &frictions::Frictions,
     &funnel::Funnel,
+    &nps::Nps,
     &retention::Retention,
     &sessions::Sessions,
     &stages::Stages,
