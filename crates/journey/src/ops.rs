@@ -6,6 +6,7 @@ mod anchors;
 mod asking;
 mod drop_offs;
 mod frictions;
+mod channels;
 mod funnel;
 mod nps;
 mod retention;
@@ -25,6 +26,7 @@ use crate::seam::{AskError, Context};
 pub const OPERATORS: &[&dyn AnyOperator] = &[
     &drop_offs::DropOffs,
     &frictions::Frictions,
+    &channels::Channels,
     &funnel::Funnel,
     &nps::Nps,
     &retention::Retention,
