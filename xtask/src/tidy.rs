@@ -88,6 +88,7 @@ fn every_operator_folder_is_registered_and_complete() {
         .flatten()
         .filter(|entry| entry.path().is_dir())
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|folder| folder != "testing")
         .collect();
     let registered: BTreeSet<String> = OPERATORS.iter().map(|operator| operator.about().id.to_owned()).collect();
     assert_eq!(folders, registered, "a folder under ops/ and a line in OPERATORS belong together");

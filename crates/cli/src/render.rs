@@ -137,20 +137,30 @@ pub fn value(cell: &Cell) -> String {
     match (cell.unit, cell.x, cell.value) {
         (_, _, None) => "–".into(),
         (Unit::Duration, _, Some(value)) => duration(value),
+        (Unit::Money, _, Some(value)) => money(value),
         (_, Some(x), Some(_)) if cell.n < LOW_N => format!("{x} of {}", cell.n),
         (_, Some(x), Some(value)) => format!("{:.2} %  ({} of {})", 100.0 * value, thousands(x), thousands(cell.n)),
-        (_, None, Some(value)) if value.fract() == 0.0 => thousands(value as u64),
+        (_, None, Some(value)) if value.fract() == 0.0 && value >= 0.0 => thousands(value as u64),
         (_, None, Some(value)) => format!("{value:.2}"),
     }
 }
 
 fn interval(cell: &Cell) -> String {
     match (cell.lo, cell.hi) {
+        (Some(lo), Some(hi)) if cell.unit == Unit::Money => format!("{} to {}", money(lo), money(hi)),
         (Some(lo), Some(hi)) if cell.unit == Unit::Duration => format!("{} to {}", duration(lo), duration(hi)),
         (Some(lo), Some(hi)) if cell.x.is_some() => format!("{:.1} to {:.1} %", 100.0 * lo, 100.0 * hi),
         (Some(lo), Some(hi)) => format!("{lo:.2} to {hi:.2}"),
         _ => String::new(),
     }
+}
+
+/// Writes minor units as an amount: `-1,234.50`.
+fn money(cents: f64) -> String {
+    let cents = cents.round();
+    let sign = if cents < 0.0 { "-" } else { "" };
+    let cents = cents.abs() as u64;
+    format!("{sign}{}.{:02}", thousands(cents / 100), cents % 100)
 }
 
 /// Writes a duration with three significant units at most.

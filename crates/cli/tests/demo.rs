@@ -67,9 +67,13 @@ fn accounts_are_counted_as_the_truth_says(root: &Path, truth: &Value) {
     }
     let tasks = ask(root, "tasks", &[]);
     for (task, counts) in journeys["tasks"].as_object().unwrap() {
-        for (id, field) in
-            [("attempts", "n_attempts"), ("success", "n_succeeded"), ("failed", "n_failed"), ("abandoned", "n_abandoned"), ("open", "n_open")]
-        {
+        for (id, field) in [
+            ("attempts", "n_attempts"),
+            ("success", "n_succeeded"),
+            ("failed", "n_failed"),
+            ("abandoned", "n_abandoned"),
+            ("open", "n_open"),
+        ] {
             assert_eq!(n(&tasks, &format!("task:{task}:{id}")), counts[field], "{task} {id}");
         }
         assert_eq!(cell(&tasks, &format!("task:{task}:people"))["people"], counts["n_people"], "{task}");

@@ -4,9 +4,9 @@ mod anchors;
 #[cfg(test)]
 #[path = "../tests/common/mod.rs"]
 mod asking;
+mod channels;
 mod drop_offs;
 mod frictions;
-mod channels;
 mod funnel;
 mod nps;
 mod retention;
@@ -24,9 +24,9 @@ use crate::seam::{AskError, Context};
 
 /// Every operator; the command line, help, docs, tests and benches are loops over this list.
 pub const OPERATORS: &[&dyn AnyOperator] = &[
+    &channels::Channels,
     &drop_offs::DropOffs,
     &frictions::Frictions,
-    &channels::Channels,
     &funnel::Funnel,
     &nps::Nps,
     &retention::Retention,

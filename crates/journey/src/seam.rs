@@ -348,6 +348,8 @@ pub enum Unit {
     Episode,
     /// Microseconds.
     Duration,
+    /// Money in minor units of the workspace's currency.
+    Money,
 }
 
 /// One number of an answer.

@@ -208,7 +208,7 @@ impl Plan {
         ];
         if let Some(money) = &self.money {
             let value_label = format!("{} within {} of going on, mean in cents", money.what, format_duration(money.within_us));
-            let stake_label = format!("{} at stake from {name}, in cents", money.what);
+            let stake_label = format!("{} at stake from {name}", money.what);
             cells.extend(money_cells((id("value_cents"), value_label), (id("at_stake_cents"), stake_label), &drop.money, advanced, lost));
         }
         cells
@@ -237,7 +237,7 @@ fn money_cells(value: (String, String), stake: (String, String), money: &Money, 
     let (mean, variance) = (money.mean_cents(), money.variance_of_mean());
     let around = |value: f64, variance: f64| (value - Z_95 * variance.sqrt(), value + Z_95 * variance.sqrt());
     let cell = |(id, label): (String, String), n: u64, value: Option<f64>, interval: Option<(f64, f64)>, method| {
-        let mut cell = Cell::count(id, label, Unit::Actor, n, n).with_interval(interval, method);
+        let mut cell = Cell::count(id, label, Unit::Money, n, n).with_interval(interval, method);
         cell.value = value;
         match money.n {
             0 => cell.flags.push("no_data"),

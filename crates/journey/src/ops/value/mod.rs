@@ -111,7 +111,7 @@ pub struct Plan {
     period_label: &'static str,
     /// `net revenue` or `margin`.
     curve_label: &'static str,
-    /// `minor units of EUR`.
+    /// `EUR`; `money` where the spec says no currency.
     unit_label: String,
     repeat_label: String,
 }
@@ -211,7 +211,7 @@ impl Operator for Value {
         if margin.is_none() {
             context.notes.push("these are revenues, not profits: the spec does not say what the margin is".into());
         }
-        let currency = catalog.spec.currency.as_ref().map_or(String::new(), |currency| format!(" of {}", currency.text));
+        let currency = catalog.spec.currency.as_ref().map_or("money", |currency| &currency.text);
         Ok(Plan {
             revenue,
             margin,
@@ -229,7 +229,7 @@ impl Operator for Value {
                 Period::Quarter => "quarter",
             },
             curve_label,
-            unit_label: format!("minor units{currency}"),
+            unit_label: currency.to_owned(),
             repeat_label: params.repeat_within.clone(),
         })
     }
@@ -265,7 +265,7 @@ impl Operator for Value {
             mean("per_payer_cents", format!("net revenue per paying account, {unit}"), &total.of_payers),
         ];
         let label = format!("net revenue per paying account, median, {unit}");
-        let median = number("median_cents", label, n_payers, quantile_sorted(payers, 0.5));
+        let median = money("median_cents", label, n_payers, quantile_sorted(payers, 0.5));
         cells.push(median.with_interval(median_interval_sorted(payers), "order statistics"));
         let sum_cents: i128 = payers.iter().map(|cents| i128::from(*cents)).sum();
         let largest = payers.last().map(|cents| *cents as f64 / sum_cents as f64);
@@ -335,14 +335,19 @@ fn curve_cells(plan: &Plan, cohorts: &BTreeMap<i32, Cohort>) -> Vec<Cell> {
 
 /// Makes the cell of a sum of money over rows.
 fn sum(id: &str, label: String, tally: &Tally) -> Cell {
-    let mut cell = Cell::count(id, label, Unit::Event, tally.rows, tally.accounts);
+    let mut cell = Cell::count(id, label, Unit::Money, tally.rows, tally.accounts);
     cell.value = Some(tally.sum_cents as f64);
     cell
 }
 
 /// Makes the cell of a mean over accounts, with its t interval.
 fn mean(id: impl Into<String>, label: String, moments: &Moments) -> Cell {
-    number(id, label, moments.n, moments.mean_cents()).with_interval(moments.interval_cents(), "t")
+    money(id, label, moments.n, moments.mean_cents()).with_interval(moments.interval_cents(), "t")
+}
+
+/// Makes the cell of an amount of money about `n` accounts.
+fn money(id: impl Into<String>, label: String, n: u64, value: Option<f64>) -> Cell {
+    Cell { unit: Unit::Money, ..number(id, label, n, value) }
 }
 
 /// Makes the cell of a number about `n` accounts, with the flags of METRICS C8.

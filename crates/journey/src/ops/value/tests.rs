@@ -54,7 +54,7 @@ fn totals_are_sums_of_rows() {
         assert_eq!((cell.n, cell.people, cell.value), (n, people, Some(value)), "{id}");
     }
     assert_eq!(answer.counts("paying"), (2, 4, 2));
-    assert!(answer.cell("net_cents").label.contains("minor units of EUR"));
+    assert!(answer.cell("net_cents").label.contains("EUR"));
     // 4000, 1500, 0 and 0: mean 1375, sd 1887.45860, t 3.182446.
     let cell = answer.cell("per_account_cents");
     assert!((cell.lo.unwrap() + 1628.373).abs() < 0.01 && (cell.hi.unwrap() - 4378.373).abs() < 0.01, "{cell:?}");
