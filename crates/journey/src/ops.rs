@@ -4,6 +4,7 @@ mod anchors;
 #[cfg(test)]
 #[path = "../tests/common/mod.rs"]
 mod asking;
+mod behind;
 mod channels;
 mod drop_offs;
 mod frictions;
@@ -24,6 +25,7 @@ use crate::seam::{AskError, Context};
 
 /// Every operator; the command line, help, docs, tests and benches are loops over this list.
 pub const OPERATORS: &[&dyn AnyOperator] = &[
+    &behind::Behind,
     &channels::Channels,
     &drop_offs::DropOffs,
     &frictions::Frictions,

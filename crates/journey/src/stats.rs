@@ -47,6 +47,11 @@ impl Estimate {
         let interval = (value - Z_95 * se, value + Z_95 * se);
         (interval.0.is_finite() && interval.1.is_finite()).then_some(Self { value, se, interval })
     }
+
+    /// Returns the two-sided p of 0 by the normal approximation; `None` without a standard error above 0.
+    pub fn p(&self) -> Option<f64> {
+        special::chi2_p((self.value / self.se).powi(2), 1)
+    }
 }
 
 /// Is the outcome of a test whose statistic is χ² under the null hypothesis.

@@ -1,0 +1,405 @@
+//! How many would have been lost without a signal: each exposed account against those who came to the same point without it.
+//!
+//! A journey is a chain of states, the opportunities to meet a signal. In a stratum, the accounts that come to a state
+//! without having met the signal, and do not meet it there, are clean. An account that first meets it in a state is compared
+//! with the clean of that state and stratum. Their loss is that of a chain that never meets the signal: clean accounts that
+//! meet it further on count up to there and no further. Each state has a chain of its own, made of those who were clean in
+//! it, since where somebody comes from may tell how far they will go (Putter & Spitoni 2018; docs/hinge.md).
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::stats::tables::{Stratum, Tables};
+use crate::stats::{Estimate, Z_95};
+
+/// Fewer clean accounts than this in a cell give no comparison: its exposed accounts are left out (METRICS C8).
+const MIN_CLEAN: u64 = 5;
+
+/// Accounts of one stratum that went the same way.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Pattern {
+    /// Position of the stratum.
+    pub stratum: usize,
+    /// States in the order in which the accounts came to them, never falling; at least one.
+    pub states: Vec<u16>,
+    /// Signals with the position in `states` at which they were first met, ascending by signal.
+    pub met: Vec<(u16, u32)>,
+    /// Whether the accounts were lost.
+    pub lost: bool,
+}
+
+impl Pattern {
+    /// Returns the position in `states` at which any of some signals was first met.
+    fn first_met(&self, signals: &[bool]) -> Option<usize> {
+        self.met.iter().filter(|(signal, _)| signals[*signal as usize]).map(|(_, at)| *at as usize).min()
+    }
+}
+
+/// Accounts at risk of a drop-off, alike ones together.
+#[derive(Debug, Clone, Default)]
+pub struct Cohort {
+    /// Distinct, ascending.
+    patterns: Vec<Pattern>,
+    /// Accounts of each pattern.
+    n: Vec<u64>,
+    /// Patterns of accounts that share members, one entry per account; accounts that share none stand nowhere.
+    clusters: Vec<Vec<usize>>,
+    n_states: usize,
+}
+
+/// What became of accounts that met signals, against what would have become of them.
+#[derive(Debug, Clone)]
+pub struct Comparison {
+    /// Accounts that met a signal.
+    pub n_exposed: u64,
+    /// Those of them in cells with a comparison.
+    pub n: u64,
+    /// Accounts among `n` that were lost.
+    pub lost: u64,
+    /// Accounts among `n` that would have been lost without the signals, expected from their comparison.
+    pub expected: f64,
+    /// Standard error of `lost − expected`.
+    pub se: f64,
+    /// Variance of `expected`.
+    expected_variance: f64,
+    /// Share of the error of each account, by pattern.
+    errors: Vec<f64>,
+    /// One table per cell with anybody exposed: final outcomes of exposed and clean accounts.
+    cells: Vec<Stratum>,
+}
+
+impl Comparison {
+    /// Returns the accounts lost beyond those expected, with interval; `None` where nobody can be compared.
+    pub fn excess(&self) -> Option<Estimate> {
+        (self.n > 0).then(|| Estimate::normal(self.lost as f64 - self.expected, self.se)).flatten()
+    }
+
+    /// Returns the difference in the share lost among the exposed (ATT), with interval within −1 … 1.
+    pub fn difference(&self) -> Option<Estimate> {
+        let n = self.n as f64;
+        let mut difference = Estimate::normal((self.lost as f64 - self.expected) / n, self.se / n)?;
+        difference.interval = (difference.interval.0.max(-1.0), difference.interval.1.min(1.0));
+        Some(difference)
+    }
+
+    /// Returns the share that would have been lost without the signals.
+    pub fn expected_share(&self) -> Option<f64> {
+        (self.n > 0).then(|| self.expected / self.n as f64)
+    }
+
+    /// Returns the tables of the cells for estimators of stratified tables.
+    pub fn tables(&self) -> Tables {
+        Tables::new(&self.cells)
+    }
+
+    /// Tells whether a normal interval holds: 5 lost and 5 kept accounts are expected among the exposed (Cochran 1954).
+    pub fn is_enough(&self) -> bool {
+        self.expected >= 5.0 && self.n as f64 - self.expected >= 5.0
+    }
+
+    /// Returns how many independent accounts the comparison is worth.
+    pub fn n_comparison(&self) -> u64 {
+        let share = self.expected / self.n as f64;
+        let worth = share * (1.0 - share) * (self.n as f64).powi(2) / self.expected_variance;
+        if worth.is_finite() { worth as u64 } else { 0 }
+    }
+}
+
+impl Cohort {
+    /// Puts alike accounts together. Each comes with the key of whoever it shares members with.
+    pub fn new(n_states: usize, accounts: impl Iterator<Item = (String, Pattern)>) -> Self {
+        let mut counts: BTreeMap<Pattern, u64> = BTreeMap::new();
+        let mut by_key: BTreeMap<String, Vec<Pattern>> = BTreeMap::new();
+        for (key, pattern) in accounts {
+            by_key.entry(key).or_default().push(pattern.clone());
+            *counts.entry(pattern).or_default() += 1;
+        }
+        let (patterns, n): (Vec<Pattern>, Vec<u64>) = counts.into_iter().unzip();
+        let position = |pattern: Pattern| patterns.binary_search(&pattern).expect("every pattern was counted");
+        let shared = by_key.into_values().filter(|accounts| accounts.len() > 1);
+        let mut clusters: Vec<Vec<usize>> = shared.map(|accounts| accounts.into_iter().map(position).collect()).collect();
+        clusters.iter_mut().for_each(|cluster| cluster.sort_unstable());
+        clusters.sort_unstable();
+        Self { patterns, n, clusters, n_states }
+    }
+
+    /// Makes the cohort of patterns with their numbers of accounts.
+    #[cfg(test)]
+    pub fn of_counts(n_states: usize, counts: BTreeMap<Pattern, u64>) -> Self {
+        let (patterns, n) = counts.into_iter().unzip();
+        Self { patterns, n, clusters: Vec::new(), n_states }
+    }
+
+    /// Returns the cohort as if there were one stratum.
+    pub fn without_strata(&self) -> Self {
+        let mut counts: BTreeMap<Pattern, u64> = BTreeMap::new();
+        let merged: Vec<Pattern> = self.patterns.iter().map(|pattern| Pattern { stratum: 0, ..pattern.clone() }).collect();
+        merged.iter().zip(&self.n).for_each(|(pattern, n)| *counts.entry(pattern.clone()).or_default() += n);
+        let (patterns, n): (Vec<Pattern>, Vec<u64>) = counts.into_iter().unzip();
+        let position = |idx: &usize| patterns.binary_search(&merged[*idx]).expect("every pattern was counted");
+        let clusters = self.clusters.iter().map(|cluster| cluster.iter().map(position).collect()).collect();
+        Self { patterns, n, clusters, n_states: self.n_states }
+    }
+
+    /// Compares the accounts that met any of some signals (shape `[signals]`) with what would have become of them without.
+    ///
+    /// O(patterns × opportunities² + strata × states³).
+    pub fn compare(&self, signals: &[bool]) -> Comparison {
+        let first: Vec<Option<usize>> = self.patterns.iter().map(|pattern| pattern.first_met(signals)).collect();
+        let mut total = Comparison {
+            n_exposed: self.n.iter().zip(&first).filter(|(_, first)| first.is_some()).map(|(n, _)| n).sum(),
+            n: 0,
+            lost: 0,
+            expected: 0.0,
+            se: 0.0,
+            expected_variance: 0.0,
+            errors: vec![0.0; self.patterns.len()],
+            cells: Vec::new(),
+        };
+        let mut strata = Vec::new();
+        let mut from = 0;
+        for of_stratum in self.patterns.chunk_by(|a, b| a.stratum == b.stratum) {
+            let range = from..from + of_stratum.len();
+            from = range.end;
+            if first[range.clone()].iter().any(Option::is_some) {
+                let chains = chains(self.n_states, of_stratum, &self.n[range.clone()], &first[range.clone()]);
+                chains.iter().flatten().for_each(|chain| chain.add_to(&mut total));
+                strata.push((range, chains));
+            }
+        }
+        total.estimate_errors(self, &first, &strata);
+        total
+    }
+
+    /// Returns the variance of a sum of errors over all accounts, those that share members taken as one.
+    fn variance(&self, errors: &[f64]) -> f64 {
+        let alone: f64 = errors.iter().zip(&self.n).map(|(error, n)| *n as f64 * error * error).sum();
+        let of_cluster = |cluster: &Vec<usize>| {
+            let together: f64 = cluster.iter().map(|idx| errors[*idx]).sum();
+            together * together - cluster.iter().map(|idx| errors[*idx] * errors[*idx]).sum::<f64>()
+        };
+        alone + self.clusters.iter().map(of_cluster).sum::<f64>()
+    }
+
+    /// Divides what all signals together are associated with among players, each a set of signals: Shapley values.
+    ///
+    /// Shares may be negative; they add up to the excess of all signals together, which is at most the number lost.
+    /// O(2^players × `compare`); players are at most 10.
+    ///
+    /// Source: Shapley 1953. METRICS 3.4, 3.7.
+    pub fn shares(&self, players: &[Vec<bool>]) -> Vec<Estimate> {
+        assert!(players.len() <= MAX_PLAYERS, "2^players comparisons must stay possible");
+        let m = players.len();
+        let Some(n_signals) = players.first().map(Vec::len) else { return Vec::new() };
+        let weights: Vec<f64> = (0..m).map(|size| 1.0 / (m as f64 * binomial(m - 1, size))).collect();
+        let mut values = vec![0.0; m];
+        let mut errors = vec![vec![0.0; self.patterns.len()]; m];
+        for coalition in 1_u32..1 << m {
+            let is_in = |player: usize| coalition >> player & 1 == 1;
+            let signals: Vec<bool> = (0..n_signals).map(|signal| (0..m).any(|player| is_in(player) && players[player][signal])).collect();
+            let comparison = self.compare(&signals);
+            let size = coalition.count_ones() as usize;
+            for player in 0..m {
+                let weight = if is_in(player) { weights[size - 1] } else { -weights[size] };
+                values[player] += weight * (comparison.lost as f64 - comparison.expected);
+                errors[player].iter_mut().zip(&comparison.errors).for_each(|(into, error)| *into += weight * error);
+            }
+        }
+        let share = |(value, errors): (f64, &Vec<f64>)| {
+            let se = self.variance(errors).sqrt();
+            Estimate { value, se, interval: (value - Z_95 * se, value + Z_95 * se) }
+        };
+        values.into_iter().zip(&errors).map(share).collect()
+    }
+}
+
+/// The most players among which an excess is divided.
+pub const MAX_PLAYERS: usize = 10;
+
+fn binomial(n: usize, k: usize) -> f64 {
+    (0..k).map(|i| (n - i) as f64 / (i + 1) as f64).product()
+}
+
+/// What follows on one state of one stratum, for one set of signals.
+struct Chain {
+    /// The state.
+    start: usize,
+    /// Accounts that first meet a signal in it, and those of them lost.
+    exposed: u64,
+    exposed_lost: u64,
+    /// Times that an account is clean in it, and those after which it was lost in the end, with what it met later.
+    started: u64,
+    started_lost: u64,
+    /// How often those are clean in each state from there on.
+    clean: Vec<u64>,
+    /// How often the next opportunity of the clean is in the column, states × states.
+    moved: Vec<Vec<u64>>,
+    /// How often the clean were lost in each state.
+    lost_here: Vec<u64>,
+    /// How often a signal is first met in each state, and how often the account was then lost.
+    met: Vec<u64>,
+    met_lost: Vec<u64>,
+    /// Share that would be lost from each state on without the signals.
+    loss: Vec<f64>,
+    /// How many exposed accounts' expectation rests on each state.
+    weight: Vec<f64>,
+}
+
+/// Makes the chains of the states of one stratum in which a signal is first met, by state.
+fn chains(n_states: usize, patterns: &[Pattern], n: &[u64], first: &[Option<usize>]) -> Vec<Option<Chain>> {
+    let mut chains: Vec<Option<Chain>> = (0..n_states).map(|_| None).collect();
+    for ((pattern, n), at) in patterns.iter().zip(n).zip(first) {
+        if let Some(start) = at.map(|at| pattern.states[at] as usize) {
+            let chain = chains[start].get_or_insert_with(|| Chain::new(start, n_states));
+            chain.exposed += n;
+            chain.exposed_lost += if pattern.lost { *n } else { 0 };
+        }
+    }
+    for ((pattern, n), first) in patterns.iter().zip(n).zip(first) {
+        for at in 0..first.unwrap_or(pattern.states.len()) {
+            if let Some(chain) = &mut chains[pattern.states[at] as usize] {
+                chain.follow(&pattern.states[at..], first.map(|first| first - at), pattern.lost, *n);
+            }
+        }
+    }
+    chains.iter_mut().flatten().for_each(Chain::solve);
+    chains
+}
+
+impl Chain {
+    fn new(start: usize, n_states: usize) -> Self {
+        let zeros = || vec![0; n_states];
+        Self {
+            start,
+            exposed: 0,
+            exposed_lost: 0,
+            started: 0,
+            started_lost: 0,
+            clean: zeros(),
+            moved: vec![zeros(); n_states],
+            lost_here: zeros(),
+            met: zeros(),
+            met_lost: zeros(),
+            loss: vec![0.0; n_states],
+            weight: vec![0.0; n_states],
+        }
+    }
+
+    /// Follows `n` accounts from a time at which they are clean in the start, up to where they meet a signal.
+    fn follow(&mut self, states: &[u16], met_at: Option<usize>, lost: bool, n: u64) {
+        let n_lost = if lost { n } else { 0 };
+        self.started += n;
+        self.started_lost += n_lost;
+        for (at, state) in states[..met_at.unwrap_or(states.len())].iter().enumerate() {
+            let state = *state as usize;
+            self.clean[state] += n;
+            match states.get(at + 1) {
+                Some(next) => self.moved[state][*next as usize] += n,
+                None => self.lost_here[state] += n_lost,
+            }
+        }
+        if let Some(at) = met_at {
+            self.met[states[at] as usize] += n;
+            self.met_lost[states[at] as usize] += n_lost;
+        }
+    }
+
+    /// Finds the loss from each state on, and what rests on it. States never fall, so what comes later is solved first.
+    fn solve(&mut self) {
+        let n_states = self.clean.len();
+        for state in (self.start..n_states).rev() {
+            let leaving = self.leaving(state);
+            self.loss[state] = if leaving > 0.0 {
+                let later: f64 = (state + 1..n_states).map(|next| self.moved[state][next] as f64 * self.loss[next]).sum();
+                (self.lost_here[state] as f64 + later) / leaving
+            } else {
+                // Nobody clean is left to learn from: those who met a signal stand in, which makes the difference smaller.
+                self.met_lost[state] as f64 / self.met[state].max(1) as f64
+            };
+        }
+        if !self.is_compared() {
+            return;
+        }
+        self.weight[self.start] = self.exposed as f64;
+        for state in self.start..n_states {
+            let (weight, leaving) = (self.weight[state], self.leaving(state));
+            if leaving > 0.0 {
+                self.weight[state] = weight * self.clean[state] as f64 / leaving;
+                for next in state + 1..n_states {
+                    self.weight[next] += weight * self.moved[state][next] as f64 / leaving;
+                }
+            }
+        }
+    }
+
+    /// Returns how often the clean of a state have their next opportunity elsewhere, or none.
+    fn leaving(&self, state: usize) -> f64 {
+        (self.clean[state] - self.moved[state][state]) as f64
+    }
+
+    fn is_compared(&self) -> bool {
+        self.started >= MIN_CLEAN && self.leaving(self.start) > 0.0
+    }
+
+    fn add_to(&self, total: &mut Comparison) {
+        total.cells.push(Stratum {
+            exposed_outcome: self.exposed_lost,
+            exposed: self.exposed,
+            unexposed_outcome: self.started_lost,
+            unexposed: self.started,
+        });
+        if self.is_compared() {
+            total.n += self.exposed;
+            total.lost += self.exposed_lost;
+            total.expected += self.exposed as f64 * self.loss[self.start];
+        }
+    }
+
+    /// Returns how much one account that is followed from a time at which it is clean in the start adds to the expectation
+    /// beyond what was expected of it.
+    fn influence(&self, states: &[u16], met_at: Option<usize>, outcome: f64) -> f64 {
+        let mut sum = 0.0;
+        for (at, state) in states[..met_at.unwrap_or(states.len())].iter().enumerate() {
+            let state = *state as usize;
+            let followed = states.get(at + 1).map_or(outcome, |next| self.loss[*next as usize]);
+            // n / (n − 1): a share estimated from n accounts varies by that much more than they vary around it.
+            let n = self.clean[state] as f64;
+            sum += self.weight[state] / n * (followed - self.loss[state]) * (n / (n - 1.0).max(1.0)).sqrt();
+        }
+        if let Some(state) = met_at.map(|at| states[at] as usize).filter(|state| self.leaving(*state) == 0.0) {
+            sum += self.weight[state] / self.met[state] as f64 * (outcome - self.loss[state]);
+        }
+        sum
+    }
+}
+
+impl Comparison {
+    /// Estimates the standard error from the influence of each account on `lost − expected`.
+    fn estimate_errors(&mut self, cohort: &Cohort, first: &[Option<usize>], strata: &[(Range<usize>, Vec<Option<Chain>>)]) {
+        let difference = if self.n > 0 { (self.lost as f64 - self.expected) / self.n as f64 } else { 0.0 };
+        let mut of_expected = vec![0.0; self.errors.len()];
+        // How much more these very accounts' expectation varies than such accounts' outcomes did.
+        let mut beyond = 0.0;
+        for (range, chains) in strata {
+            let compared = |state: u16| chains[state as usize].as_ref().filter(|chain| chain.is_compared());
+            for idx in range.clone() {
+                let pattern = &cohort.patterns[idx];
+                let outcome = if pattern.lost { 1.0 } else { 0.0 };
+                for at in 0..first[idx].unwrap_or(pattern.states.len()) {
+                    if let Some(chain) = compared(pattern.states[at]) {
+                        of_expected[idx] -= chain.influence(&pattern.states[at..], first[idx].map(|first| first - at), outcome);
+                    }
+                }
+                if let Some(chain) = first[idx].and_then(|at| compared(pattern.states[at])) {
+                    let loss = chain.loss[chain.start];
+                    let own = outcome - loss - difference;
+                    self.errors[idx] += own;
+                    beyond += cohort.n[idx] as f64 * (loss * (1.0 - loss) - own * own);
+                }
+            }
+        }
+        self.expected_variance = cohort.variance(&of_expected);
+        self.errors.iter_mut().zip(&of_expected).for_each(|(error, of_expected)| *error += of_expected);
+        self.se = (cohort.variance(&self.errors) + beyond.max(0.0)).max(0.0).sqrt();
+    }
+}
