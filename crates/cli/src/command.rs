@@ -88,6 +88,26 @@ pub fn cli() -> Command {
                 .subcommand(Command::new("retry").about("Import rejected rows again, after a correction of diptych.yaml")),
         )
         .subcommand(Command::new("rebuild").about("Make everything that is derived anew from the log").arg(dir()))
+        .subcommand(
+            Command::new("check")
+                .about("Compare the spec with the data: unknown events, tasks never started, stages nobody enters")
+                .arg(dir())
+                .arg(format(&["text", "json"])),
+        )
+        .subcommand(
+            Command::new("report")
+                .about("Both panels and the hinge between them on one page")
+                .arg(dir())
+                .arg(format(&["text", "json", "html"]))
+                .arg(
+                    Arg::new("output")
+                        .short('o')
+                        .long("output")
+                        .value_name("FILE")
+                        .value_parser(value_parser!(PathBuf))
+                        .help("The file to write; the screen unless given"),
+                ),
+        )
         .subcommand(Command::new("list").about("List the operators with the question each answers").arg(format(&["table", "json"])))
         .subcommand(with_operators(
             Command::new("ask").about("Ask a question: an operator, its parameters and the modifiers").arg(dir()),

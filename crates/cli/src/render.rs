@@ -1,12 +1,12 @@
 //! Answers as tables for people.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use diptych_engine::seam::{Cell, Chart, Panel, Unit};
+use diptych_engine::numbers::{interval, thousands, value, with_interval};
+use diptych_engine::report::{Fact, Report};
+use diptych_engine::seam::{Cell, Chart, Panel};
 use diptych_engine::{Answer, ops};
-use diptych_event::time::{format_duration, format_instant};
+use diptych_event::time::format_instant;
 
-/// Shares under this base are written as `x of n` (METRICS C8).
-const LOW_N: u64 = 30;
 /// Periods that a cohort table shows.
 const GRID_PERIODS: usize = 12;
 /// Cohorts that a cohort table shows.
@@ -132,70 +132,12 @@ fn table(header: &[&str]) -> Table {
     table
 }
 
-/// Writes a cell's number: `x of n` where the base is small, a percentage otherwise.
-pub fn value(cell: &Cell) -> String {
-    match (cell.unit, cell.x, cell.value) {
-        (_, _, None) => "–".into(),
-        (Unit::Duration, _, Some(value)) => duration(value),
-        (Unit::Money, _, Some(value)) => money(value),
-        (_, Some(x), Some(_)) if cell.n < LOW_N => format!("{x} of {}", cell.n),
-        (_, Some(x), Some(value)) => format!("{:.2} %  ({} of {})", 100.0 * value, thousands(x), thousands(cell.n)),
-        (_, None, Some(value)) if value.fract() == 0.0 && value >= 0.0 => thousands(value as u64),
-        (_, None, Some(value)) => format!("{value:.2}"),
-    }
-}
-
-fn interval(cell: &Cell) -> String {
-    match (cell.lo, cell.hi) {
-        (Some(lo), Some(hi)) if cell.unit == Unit::Money => format!("{} to {}", money(lo), money(hi)),
-        (Some(lo), Some(hi)) if cell.unit == Unit::Duration => format!("{} to {}", duration(lo), duration(hi)),
-        (Some(lo), Some(hi)) if cell.x.is_some() => format!("{:.1} to {:.1} %", 100.0 * lo, 100.0 * hi),
-        (Some(lo), Some(hi)) => format!("{lo:.2} to {hi:.2}"),
-        _ => String::new(),
-    }
-}
-
-/// Writes minor units as an amount: `-1,234.50`.
-fn money(cents: f64) -> String {
-    let cents = cents.round();
-    let sign = if cents < 0.0 { "-" } else { "" };
-    let cents = cents.abs() as u64;
-    format!("{sign}{}.{:02}", thousands(cents / 100), cents % 100)
-}
-
-/// Writes a duration with three significant units at most.
-fn duration(value_us: f64) -> String {
-    let rounded = match value_us.abs() {
-        us if us >= 3.6e9 => (value_us / 6e7).round() * 6e7,
-        us if us >= 6e7 => (value_us / 1e6).round() * 1e6,
-        us if us >= 1e6 => (value_us / 1e4).round() * 1e4,
-        _ => value_us.round(),
-    };
-    if (1e6..6e7).contains(&rounded.abs()) {
-        return format!("{:.2}s", rounded / 1e6);
-    }
-    format_duration(rounded as i64)
-}
-
 fn bar(cell: &Cell) -> String {
     match (cell.x, cell.value) {
         (Some(_), Some(value)) if cell.id.starts_with("step:") => format!("{} ", "█".repeat((value * 30.0).round() as usize)),
         (None, _) if cell.id == "step:1" => format!("{} ", "█".repeat(30)),
         _ => String::new(),
     }
-}
-
-/// Writes a number with commas between thousands.
-pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Writes the people behind a cell as a table.
@@ -208,4 +150,42 @@ pub fn people(people: &diptych_engine::ask::People, limit: usize) -> String {
     }
     let more = if people.units.len() > limit { format!("{} in all; --limit shows more\n", people.units.len()) } else { String::new() };
     format!("{} ({}): {} people\n{table}\n{more}", people.cell.id, people.cell.label, thousands(people.cell.people))
+}
+
+/// Writes the report for a terminal.
+pub fn report(report: &Report) -> String {
+    let window = &report.window;
+    let mut text = format!("{}\n{} to {}, days of {}\n", report.name, window.observed_from, window.observed_until, window.zone);
+    section(&mut text, "What to do first", &report.first);
+    let facts = |facts: &[Fact]| facts.iter().map(|fact| fact.text.as_str()).collect::<Vec<_>>().join("\n");
+    let mut panels = table(&["", "user journey", "customer journey"]);
+    panels.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    for aspect in &report.panels {
+        panels.add_row(vec![aspect.aspect.to_owned(), facts(&aspect.user), facts(&aspect.customer)]);
+    }
+    text.push_str(&format!("\n{panels}\n"));
+    let users: Vec<String> = report.users_customers.iter().map(|fact| fact.text.clone()).collect();
+    section(&mut text, "The hinge: who uses and who pays", &users);
+    for drop in &report.drop_offs {
+        let owner = drop.owner.as_ref().map_or(String::new(), |owner| format!(" ({owner})"));
+        let mut lines = vec![format!("{} accounts at risk", thousands(drop.at_risk))];
+        lines.extend(drop.rate.iter().chain(&drop.at_stake).map(|cell| format!("{}: {}", cell.label, with_interval(cell))));
+        for signal in &drop.signals {
+            let money = signal.money.as_ref().filter(|_| signal.named);
+            let money = money.map_or(String::new(), |money| format!(" Money associated with it: {}.", with_interval(money)));
+            let told = if signal.named { "" } else { " Not told from chance on this page." };
+            lines.push(format!("{}{money}{told}", signal.sentence));
+        }
+        lines.extend(drop.detectable.iter().chain(&drop.cases).cloned());
+        section(&mut text, &format!("The hinge: {} → {}{owner}", drop.stage, drop.next), &lines);
+    }
+    section(&mut text, "What the data cannot say", &report.cannot_say);
+    text
+}
+
+fn section(text: &mut String, title: &str, lines: &[String]) {
+    if !lines.is_empty() {
+        text.push_str(&format!("\n{title}\n"));
+        lines.iter().for_each(|line| text.push_str(&format!("  - {line}\n")));
+    }
 }

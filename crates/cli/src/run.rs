@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::ArgMatches;
 use diptych_engine::ask::Limits;
 use diptych_engine::import::{self, Imported, Options};
-use diptych_engine::{Answer, Modifiers, OPERATORS, Question, Spec, Workbench, init};
+use diptych_engine::{Answer, Modifiers, OPERATORS, Question, Spec, Workbench, init, numbers};
 use diptych_simulate::{bakery, load};
 
 use crate::progress::{ImportBar, rows_bar};
@@ -24,6 +24,8 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         "import" => import_files(&bench()?, matches),
         "quarantine" => quarantine(&bench()?, matches),
         "rebuild" => rebuild(&bench()?),
+        "report" => report(&bench()?, matches),
+        "check" => check(&bench()?, matches),
         "list" => list(matches),
         "ask" => ask(&bench()?, matches),
         "who" => who(&bench()?, matches),
@@ -91,7 +93,7 @@ pub fn report_import(imported: &[Imported], format: &str) -> anyhow::Result<()> 
             text.push_str(&format!("{}: imported before, nothing to do\n", file.file));
             continue;
         }
-        let count = render::thousands;
+        let count = numbers::thousands;
         text.push_str(&format!(
             "{} as {}: {} rows, {} events accepted, {} duplicates, {} rejected, {} skipped\n",
             file.file,
@@ -136,7 +138,7 @@ fn quarantine(bench: &Workbench, matches: &ArgMatches) -> anyhow::Result<()> {
                 }
                 _ => {
                     let limit = number(matches, "limit") as usize;
-                    let mut text = format!("{} rejected rows\n", render::thousands(rows.len() as u64));
+                    let mut text = format!("{} rejected rows\n", numbers::thousands(rows.len() as u64));
                     for row in rows.iter().take(limit) {
                         let original: String = row.original.chars().take(200).collect();
                         text.push_str(&format!("{}:{} ({}) {}\n    {original}\n", row.file, row.line, row.source, row.reason));
@@ -174,7 +176,31 @@ fn rebuild(bench: &Workbench) -> anyhow::Result<()> {
         bar.set_position(rows);
     });
     bar.finish_and_clear();
-    print(&format!("timelines of {} events made anew", render::thousands(n_rows?)))
+    print(&format!("timelines of {} events made anew", numbers::thousands(n_rows?)))
+}
+
+fn report(bench: &Workbench, matches: &ArgMatches) -> anyhow::Result<()> {
+    let report = bench.report(&Limits::default())?;
+    let text = match format(matches) {
+        "json" => report.to_json(),
+        "html" => report.to_html(),
+        _ => render::report(&report),
+    };
+    match matches.get_one::<PathBuf>("output") {
+        None => print(&text),
+        Some(path) => std::fs::write(path, text).with_context(|| format!("{}: cannot be written", path.display())),
+    }
+}
+
+fn check(bench: &Workbench, matches: &ArgMatches) -> anyhow::Result<()> {
+    let findings = bench.check_spec()?;
+    if format(matches) == "json" {
+        return print(&serde_json::to_string_pretty(&findings)?);
+    }
+    if findings.is_empty() {
+        return print("the spec and the data fit together");
+    }
+    findings.iter().try_for_each(|finding| print(&format!("{}: {}", finding.about, finding.what)))
 }
 
 fn list(matches: &ArgMatches) -> anyhow::Result<()> {
@@ -298,7 +324,7 @@ fn simulate(matches: &ArgMatches) -> anyhow::Result<()> {
         let truth = truth.with_context(|| format!("{}: the load cannot be written", dir.display()))?;
         let path = dir.join("truth.json");
         std::fs::write(&path, serde_json::to_string_pretty(&truth)?).with_context(|| format!("{}: cannot be written", path.display()))?;
-        return print(&format!("{} events in {} and their truth.json (generated)", render::thousands(events), dir.display()));
+        return print(&format!("{} events in {} and their truth.json (generated)", numbers::thousands(events), dir.display()));
     }
     let options = bakery::BakeryOptions { customers: number(matches, "customers") as u32, seed, ..bakery::BakeryOptions::default() };
     bakery::write_bakery(&options, dir).with_context(|| format!("{}: the files cannot be written", dir.display()))?;

@@ -6,13 +6,16 @@
 pub mod accounts;
 pub mod answer;
 pub mod ask;
+pub mod check;
 mod error;
 pub mod expressions;
 pub mod import;
 pub mod init;
 pub mod mapping;
 mod modifiers;
+pub mod numbers;
 pub mod quarantine;
+pub mod report;
 pub mod sql;
 mod workspace;
 

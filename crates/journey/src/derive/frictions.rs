@@ -321,6 +321,8 @@ impl RageClick {
         let mut target = None;
         // The last clicks on the target, at most so many as make an episode.
         let mut recent: VecDeque<usize> = VecDeque::new();
+        // Clicks on the target at the instant of the last one.
+        let mut simultaneous: Vec<usize> = Vec::new();
         // First row, row at which it is met, clicks; and the clicks since its last one.
         let mut episode: Option<(usize, usize, usize)> = None;
         let mut n_since = 0;
@@ -331,11 +333,15 @@ impl RageClick {
                     take(first_row, met_row, n as u32);
                 }
                 recent.clear();
+                simultaneous.clear();
                 target = clicked;
             }
-            if target.is_none() || self.is_recorded(shard, &recent, row) {
+            simultaneous.retain(|before| shard.time_us[row] - shard.time_us[*before] < SAME_CLICK_US);
+            let is_recorded = simultaneous.iter().any(|before| self.point(shard, *before) == self.point(shard, row));
+            if target.is_none() || is_recorded {
                 continue;
             }
+            simultaneous.push(row);
             recent.push_back(row);
             if recent.len() > self.clicks {
                 recent.pop_front();
@@ -369,12 +375,6 @@ impl RageClick {
         };
         let mut pairs = (0..clicks.len()).flat_map(|one| (0..one).map(move |two| (clicks[one], clicks[two])));
         span_us <= self.within_us && pairs.all(is_near)
-    }
-
-    /// Tells whether the click of a row was recorded before: at the same instant, target and place.
-    fn is_recorded(&self, shard: &Shard, recent: &VecDeque<usize>, row: usize) -> bool {
-        let mut simultaneous = recent.iter().rev().take_while(|before| shard.time_us[row] - shard.time_us[**before] < SAME_CLICK_US);
-        simultaneous.any(|before| self.point(shard, *before) == self.point(shard, row))
     }
 
     fn point(&self, shard: &Shard, row: usize) -> Option<(f64, f64)> {
@@ -475,6 +475,14 @@ mod tests {
         check(rage, "click@0s{page=a} click@200ms{page=a} scroll@300ms click@400ms{page=a}", "", &[(0, 3, 3)]);
         check(rage, "click@0s{page=a} click@200ms{page=a} click@400ms", "", &[]);
         check(rage, "click@0s{page=a} click@0s{page=a} click@400ms{page=a}", "", &[]);
+    }
+
+    // A click that was recorded twice, with two other clicks of the same instant between, is one click.
+    #[test]
+    fn rage_clicks_recorded_twice_are_one_among_others_of_the_instant() {
+        let at = |x: u32| format!("click@0s{{x={x},y=0,page=b}} ");
+        let journey: String = [20, 40, 0, 20].into_iter().map(at).collect();
+        check("rule: rage_click, events: click, column: page, clicks: 2", &journey, "", &[(0, 1, 2)]);
     }
 
     /// Finds rage clicks by trying every run of clicks; returns the rows of each episode's clicks.

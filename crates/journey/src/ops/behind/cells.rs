@@ -37,7 +37,7 @@ pub fn cells(plan: &Plan, total: &Partial) -> Vec<Cell> {
     let value = means::mean(&values).and_then(|mean| Some((mean, Estimate::normal(mean.value, mean.sd? / (mean.n as f64).sqrt())?)));
     if plan.value.is_some() {
         let n = values.len() as u64;
-        let label = format!("{} of an account that went on, in minor units", plan.value_label);
+        let label = format!("{} of an account that went on", plan.value_label);
         let mut cell = Cell::count("value", label, Unit::Actor, n, n);
         cell.value = means::mean(&values).map(|mean| mean.value);
         cells.push(if n == 0 { cell.flagged("no_data") } else { cell }.with_interval(value.and_then(|(mean, _)| mean.interval), "t"));
@@ -82,6 +82,8 @@ struct Signal {
     comparison: Comparison,
     /// The same without strata.
     unstratified: Option<Estimate>,
+    /// p of the difference alone; none where too few are expected.
+    p: Option<f64>,
     p_adjusted: Option<f64>,
     /// Accounts that met it at any time before the outcome, and those of them lost; the same for all others.
     ever: [u64; 4],
@@ -116,6 +118,7 @@ impl Report {
                 let is_clean = |row: &&&Row| row.met.iter().find(|(signal, _)| *signal == code).is_none_or(|(_, at)| *at > 0);
                 Signal {
                     unstratified,
+                    p: comparison.difference().filter(|_| comparison.is_enough()).and_then(|difference| difference.p()),
                     p_adjusted: None,
                     ever: [count(true, true), count(true, false), count(false, true), count(false, false)],
                     n_clean: rows.iter().filter(is_clean).count() as u64,
@@ -124,10 +127,7 @@ impl Report {
                 }
             })
             .collect();
-        let p: Vec<Option<f64>> = signals
-            .iter()
-            .map(|signal| signal.comparison.difference().filter(|_| signal.comparison.is_enough()).and_then(|difference| difference.p()))
-            .collect();
+        let p: Vec<Option<f64>> = signals.iter().map(|signal| signal.p).collect();
         let adjusted = benjamini_hochberg(&p);
         signals.iter_mut().zip(&adjusted).for_each(|(signal, p)| signal.p_adjusted = *p);
         let least = |idx: &usize| signals[*idx].comparison.excess().map_or(f64::NEG_INFINITY, |excess| excess.interval.0);
@@ -174,7 +174,7 @@ impl Report {
             let label = format!("{name}: part of the accounts lost that go with all signals together");
             cells.push(estimated(Cell::count(format!("{id}:share"), label, Unit::Actor, n, people), Some(share)));
             if plan.value.is_some() {
-                let label = format!("{name}: {} of that part, in minor units", plan.value_label);
+                let label = format!("{name}: {} of that part", plan.value_label);
                 let money = value.and_then(|value| revenue_at_risk(1, &share, &value));
                 cells.push(estimated(Cell::count(format!("{id}:share_money"), label, Unit::Actor, n, people), money));
             }
@@ -200,7 +200,7 @@ impl Report {
         let money = excess.zip(value).and_then(|(excess, value)| revenue_at_risk(1, &excess, &value));
         let is_detected = excess.is_some_and(|excess| excess.interval.0 > 0.0 || excess.interval.1 < 0.0);
         let label = match is_detected {
-            true => format!("{} {what}, in minor units: associated, adjusted for {}", plan.value_label, plan.adjusted_for),
+            true => format!("{} {what}: associated, adjusted for {}", plan.value_label, plan.adjusted_for),
             false => format!("{} {what}: no detectable difference, so no price", plan.value_label),
         };
         let mut cell = Cell::count(id, label, Unit::Actor, comparison.n, people);
@@ -254,6 +254,7 @@ impl Report {
             Some(estimate) => estimated(other, Some(estimate)).with_interval(Some(estimate.interval), "mantel_haenszel"),
             None => other.flagged("no_data"),
         });
+        cells.push(number("p", format!("{name}: p, of this signal alone"), comparison.n, n_exposed, signal.p));
         let label = format!("{name}: p, adjusted for {} signals (Benjamini–Hochberg)", self.n_tests);
         cells.push(number("p_adjusted", label, comparison.n, n_exposed, signal.p_adjusted));
         let ratio = tables.mantel_haenszel_risk_ratio();
@@ -413,7 +414,7 @@ impl People {
         match part {
             "crude" => Some(Self::MetEver(signal)),
             "comparison" => Some(Self::Clean(signal)),
-            "exposed" | "unstratified" | "mantel_haenszel" | "p_adjusted" | "e_value" | "detectable" | "lost" | "share" => {
+            "exposed" | "unstratified" | "mantel_haenszel" | "p" | "p_adjusted" | "e_value" | "detectable" | "lost" | "share" => {
                 Some(Self::Met(signal))
             }
             "money" | "share_money" if has_value => Some(Self::Met(signal)),

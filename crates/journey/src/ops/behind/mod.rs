@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::derive::stages::Rules;
-use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, Operator, Panel, TextId, View};
+use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, Operator, Panel, TextId, Unit, View};
 use kernel::{Account, Design, Fate, Steps, Value, for_each_account};
 
 /// Sessions at a step of the path that are told apart: the first, the second, and all later ones.
@@ -219,7 +219,10 @@ impl Operator for Behind {
 
     fn finish(&self, plan: &Plan, mut total: Partial) -> Vec<Cell> {
         total.strata.values_mut().for_each(|rows| rows.sort_unstable());
-        cells::cells(plan, &total)
+        let mut cells = cells::cells(plan, &total);
+        let is_money = |id: &str| id == "value" || id.ends_with(":money") || id.ends_with(":share_money");
+        cells.iter_mut().filter(|cell| is_money(&cell.id)).for_each(|cell| cell.unit = Unit::Money);
+        cells
     }
 
     fn who(&self, plan: &Plan, view: &View, cell: &str, sink: &mut Evidence) -> bool {
