@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, Command, value_parser};
 use diptych_engine::OPERATORS;
 
-use crate::params;
+use crate::{business, params};
 
 /// Makes the whole command line.
 pub fn cli() -> Command {
@@ -17,8 +17,8 @@ pub fn cli() -> Command {
         .subcommand_required(true)
         .subcommand(
             Command::new("demo")
-                .about("Simulate a business, import it, and print one page of answers")
-                .arg(Arg::new("business").value_parser(["bakery"]).default_value("bakery").help("Which business"))
+                .about("Simulate a business, import it, and print the report")
+                .arg(Arg::new("business").value_parser(business::NAMES).default_value("bakery").help("Which business"))
                 .arg(
                     Arg::new("output")
                         .short('o')
@@ -27,7 +27,7 @@ pub fn cli() -> Command {
                         .value_parser(value_parser!(PathBuf))
                         .help("Folder for the workspace; demo-BUSINESS unless given"),
                 )
-                .arg(number("customers", "1500", "Customers of the business"))
+                .arg(customers())
                 .arg(number("seed", "1", "Seed of the simulation")),
         )
         .subcommand(
@@ -135,7 +135,7 @@ pub fn cli() -> Command {
         .subcommand(
             Command::new("simulate")
                 .about("Write the files of a simulated business, or a large event log")
-                .arg(Arg::new("what").required(true).value_parser(["bakery", "load"]).help("What to simulate"))
+                .arg(Arg::new("what").required(true).value_parser(["bakery", "saas", "streaming", "load"]).help("What to simulate"))
                 .arg(
                     Arg::new("output")
                         .short('o')
@@ -145,7 +145,7 @@ pub fn cli() -> Command {
                         .value_parser(value_parser!(PathBuf))
                         .help("Folder to write"),
                 )
-                .arg(number("customers", "1500", "Customers of the business"))
+                .arg(customers())
                 .arg(number("events", "1000000", "Events of a load"))
                 .arg(number("users", "0", "Users of a load; a 50th of the events unless given"))
                 .arg(number("names", "5000", "Event names of a load"))
@@ -155,6 +155,11 @@ pub fn cli() -> Command {
 
 fn dir() -> Arg {
     Arg::new("dir").value_name("DIR").required(true).value_parser(value_parser!(PathBuf)).help("Folder of the workspace")
+}
+
+fn customers() -> Arg {
+    let help = "Customers, companies or listeners; as many as usual for the business unless given";
+    Arg::new("customers").long("customers").value_name("N").value_parser(value_parser!(u64)).help(help)
 }
 
 fn source() -> Arg {

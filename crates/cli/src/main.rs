@@ -3,6 +3,7 @@
 //! Place: L4, on everything.
 //! Exit codes: 0 done, 1 failed, 2 wrong usage.
 
+mod business;
 mod command;
 mod demo;
 mod params;

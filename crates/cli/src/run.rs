@@ -9,8 +9,9 @@ use clap::ArgMatches;
 use diptych_engine::ask::Limits;
 use diptych_engine::import::{self, Imported, Options};
 use diptych_engine::{Answer, Modifiers, OPERATORS, Question, Spec, Workbench, init, numbers};
-use diptych_simulate::{bakery, load};
+use diptych_simulate::load;
 
+use crate::business::Business;
 use crate::progress::{ImportBar, rows_bar};
 use crate::{demo, params, render};
 
@@ -326,7 +327,8 @@ fn simulate(matches: &ArgMatches) -> anyhow::Result<()> {
         std::fs::write(&path, serde_json::to_string_pretty(&truth)?).with_context(|| format!("{}: cannot be written", path.display()))?;
         return print(&format!("{} events in {} and their truth.json (generated)", numbers::thousands(events), dir.display()));
     }
-    let options = bakery::BakeryOptions { customers: number(matches, "customers") as u32, seed, ..bakery::BakeryOptions::default() };
-    bakery::write_bakery(&options, dir).with_context(|| format!("{}: the files cannot be written", dir.display()))?;
-    print(&format!("web.csv, counter.csv, contacts.jsonl and truth.json in {} (simulated)", dir.display()))
+    let name = matches.get_one::<String>("what").expect("it is required");
+    let business = Business::new(name, matches.get_one::<u64>("customers").copied(), seed);
+    business.write(dir).with_context(|| format!("{}: the files cannot be written", dir.display()))?;
+    print(&format!("the files of a simulated {name} and what is true of them (truth.json) are in {}", dir.display()))
 }

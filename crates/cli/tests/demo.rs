@@ -13,7 +13,8 @@ fn the_bakery_is_counted_as_its_truth_says() {
     let root = dir.path().join("bakery");
     let arguments = ["demo", "bakery", "--customers", "150", "--seed", "7", "-o", root.to_str().unwrap()];
     let page = ok(&arguments);
-    for part in ["SIMULATED", "Sessions:", "Funnel:", "Retention:", "Try next:"] {
+    for part in ["SIMULATED", "What to do first", "user journey", "customer journey", "The hinge: consideration → purchase", "Try next:"]
+    {
         assert!(page.contains(part), "{part} in {page}");
     }
     assert!(ok(&arguments).contains("imported before"), "a second demo uses what is there");
