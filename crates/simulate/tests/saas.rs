@@ -220,6 +220,23 @@ fn switching_an_effect_off_gives_the_conversions_that_it_cost() {
 }
 
 #[test]
+fn a_friction_changes_only_the_companies_that_it_struck() {
+    let write = |effects_off: BTreeSet<SaasFriction>| {
+        let dir = tempfile::tempdir().unwrap();
+        write_saas(&SaasOptions { effects_off, ..SaasOptions::small() }, dir.path()).unwrap();
+        accounts::doings(dir.path(), "product.jsonl", "email")
+    };
+    let (with, without) = (write(BTreeSet::new()), write([SaasFriction::ImportError].into()));
+    let company = |email: &str| email.split_once('@').unwrap().1.to_owned();
+    let met = |(_, events): &(&String, &Vec<String>)| events.iter().any(|event| event == "import_error");
+    let struck: BTreeSet<String> = with.iter().filter(met).map(|(email, _)| company(email)).collect();
+    let people: BTreeSet<&String> = with.keys().chain(without.keys()).collect();
+    let changed: BTreeSet<String> =
+        people.into_iter().filter(|email| with.get(*email) != without.get(*email)).map(|email| company(email)).collect();
+    assert!(!changed.is_empty() && changed.is_subset(&struck), "{changed:?} {struck:?}");
+}
+
+#[test]
 fn the_smallest_business_works_and_an_impossible_one_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let truth = write_saas(&SaasOptions { companies: 20, seed: 3, ..SaasOptions::default() }, &dir.path().join("made/for/it")).unwrap();

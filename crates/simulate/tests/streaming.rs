@@ -185,6 +185,28 @@ fn switching_an_effect_off_gives_the_conversions_that_it_cost() {
 }
 
 #[test]
+fn a_friction_changes_only_the_listeners_that_it_struck_and_their_households() {
+    let write = |effects_off: BTreeSet<StreamingFriction>| {
+        let dir = tempfile::tempdir().unwrap();
+        write_streaming(&StreamingOptions { listeners: 600, effects_off, ..StreamingOptions::default() }, dir.path()).unwrap();
+        let households = read_table(dir.path(), "memberships.csv", b',');
+        (accounts::doings(dir.path(), "app.jsonl", "listener"), households)
+    };
+    let ((with, here), (without, there)) = (write(BTreeSet::new()), write([StreamingFriction::PlaybackError].into()));
+    let met = |(_, events): &(&String, &Vec<String>)| events.iter().any(|event| event == "playback_error");
+    let mut struck: BTreeSet<&String> = with.iter().filter(met).map(|(listener, _)| listener).collect();
+    for row in here.iter().chain(&there) {
+        let head = here.iter().chain(&there).find(|head| head["household"] == row["household"] && head["role"] == "payer");
+        if head.is_some_and(|head| struck.contains(&head["listener"])) {
+            struck.insert(&row["listener"]);
+        }
+    }
+    let listeners: BTreeSet<&String> = with.keys().chain(without.keys()).collect();
+    let changed: BTreeSet<&String> = listeners.into_iter().filter(|listener| with.get(*listener) != without.get(*listener)).collect();
+    assert!(!changed.is_empty() && changed.is_subset(&struck), "{:?}", changed.difference(&struck));
+}
+
+#[test]
 fn the_smallest_service_works_and_an_impossible_one_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let options = StreamingOptions { listeners: 50, advertisers: 1, seed: 3, ..StreamingOptions::default() };

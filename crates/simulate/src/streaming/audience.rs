@@ -191,7 +191,11 @@ impl Audience {
             plans.push(plan);
             if let (Role::Partner, Some(days)) = (listener.role, head) {
                 let head = &listeners[listener.number as usize - 1];
-                last_household = Some(audience.share(head, listener, days, last_household.as_deref(), options.seed));
+                let household = audience.share(head, listener, days, last_household.as_deref(), options.seed);
+                // Only those that are there with and without frictions, so that a friction changes nobody's second household.
+                if head.pays_already {
+                    last_household = Some(household);
+                }
             }
         }
         audience.taps.sort_by(|a, b| (a.time_ms, &a.listener).cmp(&(b.time_ms, &b.listener)));

@@ -324,6 +324,19 @@ fn check_money(truth: &BusinessTruth, spec: &Spec, timelines: &BTreeMap<&str, Ve
     }
 }
 
+/// Gives what each actor did in a file of JSON lines, in order: instants aside, which may be moved apart by a millisecond.
+pub fn doings(dir: &Path, name: &str, actor: &str) -> BTreeMap<String, Vec<String>> {
+    let mut rows: Vec<Row> = read_lines(dir, name).into_iter().filter(|row| row.get(actor).is_some_and(|id| !id.is_empty())).collect();
+    rows.retain(|row| row.get("ts").is_some_and(|ts| utc_ms(ts).is_some()));
+    rows.sort_by(|a, b| a["ts"].cmp(&b["ts"]));
+    let mut doings: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut known: BTreeSet<String> = BTreeSet::new();
+    for row in rows.iter().filter(|row| known.insert(row["id"].clone())) {
+        doings.entry(row[actor].clone()).or_default().push(row["event"].clone());
+    }
+    doings
+}
+
 /// Checks that the planted effects show as told: the causal ones cost what the counterfactual says, and all mislead.
 pub fn check_effects(truth: &BusinessTruth) {
     let counterfactual = &truth.counterfactual;
