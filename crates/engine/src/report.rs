@@ -328,7 +328,7 @@ impl Asking<'_> {
             .map(|main| {
                 let signal = main.id["signal:".len()..].to_owned();
                 let part = |part: &str| cell(&format!("{}:{part}", main.id));
-                let money = part("money").filter(|cell| !cell.flags.contains(&"not_detectable") && cell.value.is_some());
+                let money = part("money").filter(|cell| !cell.flags.contains(&"not_priced") && cell.value.is_some());
                 SignalFact {
                     owner: self.owner_of_signal(&signal),
                     sentence: main.label.clone(),

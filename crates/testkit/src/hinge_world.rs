@@ -234,8 +234,8 @@ impl<'a> Person<'a> {
             visit += 1;
             now_us += 20 * HOUR_US + (self.uniform(step, visit, Draw::Pause) * 8.0) as i64 * HOUR_US;
             row(now_us - SECOND_US, "session:started", None);
-            for repeated in step.saturating_sub(self.channel.4)..step {
-                row(now_us, STEPS[repeated], None);
+            for repeated in &STEPS[step.saturating_sub(self.channel.4)..step] {
+                row(now_us, repeated, None);
                 now_us += SECOND_US;
             }
         }

@@ -137,77 +137,41 @@ impl Report {
         Self { ranked, n_tests: p.iter().flatten().count(), signals, n_exposed }
     }
 
-    /// Adds all signals together and what each adds to that.
+    /// Adds all signals together, the named ones together and each one's part of it, and what the others add.
     fn add_joint(&self, plan: &Plan, cohort: &Cohort, value: Option<Estimate>, cells: &mut Vec<Cell>) {
         let n = plan.signals.len();
-        let all = cohort.compare(&vec![true; n]);
-        let excess = all.excess();
-        let mut cell =
-            Cell::count("all:lost", "accounts lost beyond those expected without any signal", Unit::Actor, all.n, self.n_exposed);
-        cell.flags = exposure_flags(&all);
-        cells.push(estimated(cell, excess));
-        self.add_money(
-            "all:money",
-            "of accounts lost beyond those expected without any signal",
-            &all,
-            excess,
-            value,
-            plan,
-            self.n_exposed,
-            cells,
-        );
-        let met: Vec<usize> = self.ranked.iter().copied().filter(|idx| self.signals[*idx].comparison.n_exposed > 0).collect();
-        let n_single = if met.len() > MAX_PLAYERS { MAX_PLAYERS - 1 } else { met.len() };
         let set = |of: &[usize]| (0..n).map(|idx| of.contains(&idx)).collect::<Vec<bool>>();
-        let mut players: Vec<Vec<bool>> = met[..n_single].iter().map(|idx| set(&[*idx])).collect();
-        if n_single < met.len() {
-            players.push(set(&met[n_single..]));
-        }
-        for (player, share) in cohort.shares(&players).into_iter().enumerate() {
-            let (id, name, n, people) = match met[..n_single].get(player) {
-                Some(idx) => {
-                    let n_exposed = self.signals[*idx].comparison.n_exposed;
-                    (format!("signal:{}", plan.signals[*idx]), plan.signals[*idx].as_str(), n_exposed, n_exposed)
-                }
-                None => ("other".to_owned(), "all other signals", self.n_exposed, self.n_exposed),
-            };
-            let label = format!("{name}: part of the accounts lost that go with all signals together");
-            cells.push(estimated(Cell::count(format!("{id}:share"), label, Unit::Actor, n, people), Some(share)));
+        let mut named: Vec<usize> = self.ranked.iter().copied().filter(|idx| self.signals[*idx].is_named()).collect();
+        named.truncate(MAX_PLAYERS);
+        let (all, of_named) = (cohort.compare(&vec![true; n]), cohort.compare(&set(&named)));
+        let joint = [
+            ("all", "any signal", &all, all.excess()),
+            ("named", "the named signals", &of_named, of_named.excess()),
+            ("other", "the other signals, beyond the named ones", &all, all.excess().map(|_| cohort.beyond(&all, &of_named))),
+        ];
+        for (id, name, comparison, excess) in joint {
+            let (lost, money) = if id == "other" { ("share", "share_money") } else { ("lost", "money") };
+            let label = format!("accounts lost beyond those expected without {name}");
+            let mut cell = Cell::count(format!("{id}:{lost}"), label, Unit::Actor, comparison.n, self.n_exposed);
+            cell.flags = exposure_flags(comparison);
+            cells.push(estimated(cell, excess));
             if plan.value.is_some() {
-                let label = format!("{name}: {} of that part", plan.value_label);
-                let money = value.and_then(|value| revenue_at_risk(1, &share, &value));
-                cells.push(estimated(Cell::count(format!("{id}:share_money"), label, Unit::Actor, n, people), money));
+                let label = format!("{} of accounts lost beyond those expected without {name}", plan.value_label);
+                let cell = Cell::count(format!("{id}:{money}"), label, Unit::Actor, comparison.n, self.n_exposed);
+                cells.push(priced(cell, excess, value));
             }
         }
-    }
-
-    /// Adds the money of an excess; where no difference can be detected the label says so, and the number stays for sums.
-    #[expect(clippy::too_many_arguments, reason = "one cell made of many numbers")]
-    fn add_money(
-        &self,
-        id: &str,
-        what: &str,
-        comparison: &Comparison,
-        excess: Option<Estimate>,
-        value: Option<Estimate>,
-        plan: &Plan,
-        people: u64,
-        cells: &mut Vec<Cell>,
-    ) {
-        if plan.value.is_none() {
-            return;
+        let players: Vec<Vec<bool>> = named.iter().map(|idx| set(&[*idx])).collect();
+        for (idx, share) in named.iter().zip(cohort.shares(&players)) {
+            let (name, n_exposed) = (&plan.signals[*idx], self.signals[*idx].comparison.n_exposed);
+            let label = format!("{name}: part of the accounts lost that go with the named signals together");
+            cells.push(estimated(Cell::count(format!("signal:{name}:share"), label, Unit::Actor, n_exposed, n_exposed), Some(share)));
+            if plan.value.is_some() {
+                let label = format!("{name}: {} of that part", plan.value_label);
+                let cell = Cell::count(format!("signal:{name}:share_money"), label, Unit::Actor, n_exposed, n_exposed);
+                cells.push(priced(cell, Some(share), value));
+            }
         }
-        let money = excess.zip(value).and_then(|(excess, value)| revenue_at_risk(1, &excess, &value));
-        let is_detected = excess.is_some_and(|excess| excess.interval.0 > 0.0 || excess.interval.1 < 0.0);
-        let label = match is_detected {
-            true => format!("{} {what}: associated, adjusted for {}", plan.value_label, plan.adjusted_for),
-            false => format!("{} {what}: no detectable difference, so no price", plan.value_label),
-        };
-        let mut cell = Cell::count(id, label, Unit::Actor, comparison.n, people);
-        if !is_detected {
-            cell.flags.push("not_detectable");
-        }
-        cells.push(estimated(cell, money));
     }
 
     fn add_signal(&self, plan: &Plan, idx: usize, value: Option<Estimate>, cells: &mut Vec<Cell>) {
@@ -276,16 +240,15 @@ impl Report {
             number("lost", format!("{name}: accounts lost beyond those expected without it"), comparison.n, n_exposed, None),
             excess,
         ));
-        self.add_money(
-            &id("money"),
-            &format!("of accounts lost beyond those expected without {name}"),
-            comparison,
-            excess,
-            value,
-            plan,
-            n_exposed,
-            cells,
-        );
+        if plan.value.is_some() {
+            let label = match (signal.is_named(), signal.is_detected()) {
+                (true, _) => format!("{name}: {} associated with it, adjusted for {}", plan.value_label, plan.adjusted_for),
+                (false, true) => format!("{name}: not named among {} signals, so no price", self.n_tests),
+                (false, false) => format!("{name}: no detectable difference, so no price"),
+            };
+            let cell = priced(number("money", label, comparison.n, n_exposed, None), excess, value);
+            cells.push(if signal.is_named() { cell } else { cell.flagged("not_priced") });
+        }
     }
 
     /// Says what was found, in the words that the evidence allows (METRICS 3.9).
@@ -335,6 +298,11 @@ fn estimated(mut cell: Cell, estimate: Option<Estimate>) -> Cell {
         cell.flags.push("no_data");
     }
     cell.with_interval(estimate.map(|estimate| estimate.interval), METHOD)
+}
+
+/// Puts the money of accounts lost into a cell.
+fn priced(cell: Cell, lost: Option<Estimate>, value: Option<Estimate>) -> Cell {
+    estimated(cell, lost.zip(value).and_then(|(lost, value)| revenue_at_risk(1, &lost, &value)))
 }
 
 /// Writes a share as a number of points.
@@ -400,8 +368,8 @@ impl People {
             "lost" => return Some(Self::Fated(&[Fate::Lost])),
             "lost:money" if has_value => return Some(Self::Fated(&[Fate::Lost])),
             "value" if has_value => return Some(Self::Valued),
-            "all:lost" | "other:share" => return Some(Self::MetAny),
-            "all:money" | "other:share_money" if has_value => return Some(Self::MetAny),
+            "all:lost" | "named:lost" | "other:share" => return Some(Self::MetAny),
+            "all:money" | "named:money" | "other:share_money" if has_value => return Some(Self::MetAny),
             _ => {}
         }
         let rest = cell.strip_prefix("signal:")?;

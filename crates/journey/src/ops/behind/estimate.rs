@@ -3,8 +3,8 @@
 //! A journey is a chain of states, the opportunities to meet a signal. In a stratum, the accounts that come to a state
 //! without having met the signal, and do not meet it there, are clean. An account that first meets it in a state is compared
 //! with the clean of that state and stratum. Their loss is that of a chain that never meets the signal: clean accounts that
-//! meet it further on count up to there and no further. Each state has a chain of its own, made of those who were clean in
-//! it, since where somebody comes from may tell how far they will go (Putter & Spitoni 2018; docs/hinge.md).
+//! meet it further on count up to there and no further, and those that do not stand for them too. Each state has a chain of
+//! its own, made of those who were clean in it, since where somebody comes from may tell how far they will go (docs/hinge.md).
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -181,9 +181,21 @@ impl Cohort {
         alone + self.clusters.iter().map(of_cluster).sum::<f64>()
     }
 
-    /// Divides what all signals together are associated with among players, each a set of signals: Shapley values.
+    /// Returns what more signals go with beyond fewer: the difference of two excesses, with the error of the difference.
+    pub fn beyond(&self, more: &Comparison, fewer: &Comparison) -> Estimate {
+        let excess = |comparison: &Comparison| comparison.lost as f64 - comparison.expected;
+        let errors: Vec<f64> = more.errors.iter().zip(&fewer.errors).map(|(more, fewer)| more - fewer).collect();
+        self.estimate(excess(more) - excess(fewer), &errors)
+    }
+
+    fn estimate(&self, value: f64, errors: &[f64]) -> Estimate {
+        let se = self.variance(errors).max(0.0).sqrt();
+        Estimate { value, se, interval: (value - Z_95 * se, value + Z_95 * se) }
+    }
+
+    /// Divides what some signals together go with among players, each a set of signals: Shapley values.
     ///
-    /// Shares may be negative; they add up to the excess of all signals together, which is at most the number lost.
+    /// Shares may be negative; they add up to the excess of these signals together, which is at most the number lost.
     /// O(2^players × `compare`); players are at most 10.
     ///
     /// Source: Shapley 1953. METRICS 3.4, 3.7.
@@ -205,11 +217,7 @@ impl Cohort {
                 errors[player].iter_mut().zip(&comparison.errors).for_each(|(into, error)| *into += weight * error);
             }
         }
-        let share = |(value, errors): (f64, &Vec<f64>)| {
-            let se = self.variance(errors).sqrt();
-            Estimate { value, se, interval: (value - Z_95 * se, value + Z_95 * se) }
-        };
-        values.into_iter().zip(&errors).map(share).collect()
+        values.into_iter().zip(&errors).map(|(value, errors)| self.estimate(value, errors)).collect()
     }
 }
 
@@ -230,19 +238,23 @@ struct Chain {
     /// Times that an account is clean in it, and those after which it was lost in the end, with what it met later.
     started: u64,
     started_lost: u64,
-    /// How often those are clean in each state from there on.
-    clean: Vec<u64>,
+    /// How often those are clean in each state from there on, each also for those like it who met a signal on the way.
+    clean: Vec<f64>,
+    /// Sums of the squares of what makes up `clean`.
+    clean_squares: Vec<f64>,
     /// How often the next opportunity of the clean is in the column, states × states.
-    moved: Vec<Vec<u64>>,
+    moved: Vec<Vec<f64>>,
     /// How often the clean were lost in each state.
-    lost_here: Vec<u64>,
+    lost_here: Vec<f64>,
     /// How often a signal is first met in each state, and how often the account was then lost.
-    met: Vec<u64>,
-    met_lost: Vec<u64>,
+    met: Vec<f64>,
+    met_lost: Vec<f64>,
     /// Share that would be lost from each state on without the signals.
     loss: Vec<f64>,
     /// How many exposed accounts' expectation rests on each state.
     weight: Vec<f64>,
+    /// Share that stays clean in each state, of those who come to it clean.
+    stays: Vec<f64>,
 }
 
 /// Makes the chains of the states of one stratum in which a signal is first met, by state.
@@ -255,20 +267,52 @@ fn chains(n_states: usize, patterns: &[Pattern], n: &[u64], first: &[Option<usiz
             chain.exposed_lost += if pattern.lost { *n } else { 0 };
         }
     }
+    let stays = stays_clean(n_states, patterns, n, first);
     for ((pattern, n), first) in patterns.iter().zip(n).zip(first) {
         for at in 0..first.unwrap_or(pattern.states.len()) {
             if let Some(chain) = &mut chains[pattern.states[at] as usize] {
-                chain.follow(&pattern.states[at..], first.map(|first| first - at), pattern.lost, *n);
+                chain.follow(&pattern.states[at..], first.map(|first| first - at), pattern.lost, *n, &stays);
             }
         }
     }
-    chains.iter_mut().flatten().for_each(Chain::solve);
+    for chain in chains.iter_mut().flatten() {
+        chain.solve();
+        chain.stays.clone_from(&stays);
+    }
     chains
+}
+
+/// Returns the share that stays clean in each state, of those who come to it clean.
+fn stays_clean(n_states: usize, patterns: &[Pattern], n: &[u64], first: &[Option<usize>]) -> Vec<f64> {
+    let (mut clean, mut came) = (vec![0.0; n_states], vec![0.0; n_states]);
+    for ((pattern, n), first) in patterns.iter().zip(n).zip(first) {
+        let n_clean = first.unwrap_or(pattern.states.len());
+        for (at, state) in pattern.states.iter().enumerate().take(n_clean + 1) {
+            came[*state as usize] += *n as f64;
+            clean[*state as usize] += if at < n_clean { *n as f64 } else { 0.0 };
+        }
+    }
+    clean.iter().zip(&came).map(|(clean, came)| if *came > 0.0 { clean / came } else { 1.0 }).collect()
+}
+
+/// Walks the states in which an account is clean, with how many accounts like it each stands for; the last item is the one in
+/// which a signal is met, if any.
+///
+/// Of those who come to a state, the clean stand for those who meet a signal there: otherwise people who come back, and so
+/// pass more opportunities, would be too few among the clean (inverse probability of censoring, Robins & Finkelstein 2000).
+fn weighted<'a>(states: &'a [u16], met_at: Option<usize>, stays: &'a [f64]) -> impl Iterator<Item = (usize, f64)> + 'a {
+    let mut weight = 1.0;
+    states.iter().enumerate().take(met_at.map_or(states.len(), |at| at + 1)).map(move |(at, state)| {
+        if at > 0 && met_at != Some(at) {
+            weight /= stays[*state as usize];
+        }
+        (*state as usize, weight)
+    })
 }
 
 impl Chain {
     fn new(start: usize, n_states: usize) -> Self {
-        let zeros = || vec![0; n_states];
+        let zeros = || vec![0.0; n_states];
         Self {
             start,
             exposed: 0,
@@ -276,31 +320,35 @@ impl Chain {
             started: 0,
             started_lost: 0,
             clean: zeros(),
+            clean_squares: zeros(),
             moved: vec![zeros(); n_states],
             lost_here: zeros(),
             met: zeros(),
             met_lost: zeros(),
-            loss: vec![0.0; n_states],
-            weight: vec![0.0; n_states],
+            loss: zeros(),
+            weight: zeros(),
+            stays: Vec::new(),
         }
     }
 
     /// Follows `n` accounts from a time at which they are clean in the start, up to where they meet a signal.
-    fn follow(&mut self, states: &[u16], met_at: Option<usize>, lost: bool, n: u64) {
-        let n_lost = if lost { n } else { 0 };
+    fn follow(&mut self, states: &[u16], met_at: Option<usize>, lost: bool, n: u64, stays: &[f64]) {
         self.started += n;
-        self.started_lost += n_lost;
-        for (at, state) in states[..met_at.unwrap_or(states.len())].iter().enumerate() {
-            let state = *state as usize;
+        self.started_lost += if lost { n } else { 0 };
+        for (at, (state, weight)) in weighted(states, met_at, stays).enumerate() {
+            let n = n as f64 * weight;
+            let n_lost = if lost { n } else { 0.0 };
+            if met_at == Some(at) {
+                self.met[state] += n;
+                self.met_lost[state] += n_lost;
+                continue;
+            }
             self.clean[state] += n;
+            self.clean_squares[state] += n * weight;
             match states.get(at + 1) {
                 Some(next) => self.moved[state][*next as usize] += n,
                 None => self.lost_here[state] += n_lost,
             }
-        }
-        if let Some(at) = met_at {
-            self.met[states[at] as usize] += n;
-            self.met_lost[states[at] as usize] += n_lost;
         }
     }
 
@@ -310,11 +358,11 @@ impl Chain {
         for state in (self.start..n_states).rev() {
             let leaving = self.leaving(state);
             self.loss[state] = if leaving > 0.0 {
-                let later: f64 = (state + 1..n_states).map(|next| self.moved[state][next] as f64 * self.loss[next]).sum();
-                (self.lost_here[state] as f64 + later) / leaving
+                let later: f64 = (state + 1..n_states).map(|next| self.moved[state][next] * self.loss[next]).sum();
+                (self.lost_here[state] + later) / leaving
             } else {
                 // Nobody clean is left to learn from: those who met a signal stand in, which makes the difference smaller.
-                self.met_lost[state] as f64 / self.met[state].max(1) as f64
+                ratio(self.met_lost[state], self.met[state])
             };
         }
         if !self.is_compared() {
@@ -324,9 +372,9 @@ impl Chain {
         for state in self.start..n_states {
             let (weight, leaving) = (self.weight[state], self.leaving(state));
             if leaving > 0.0 {
-                self.weight[state] = weight * self.clean[state] as f64 / leaving;
+                self.weight[state] = weight * self.clean[state] / leaving;
                 for next in state + 1..n_states {
-                    self.weight[next] += weight * self.moved[state][next] as f64 / leaving;
+                    self.weight[next] += weight * self.moved[state][next] / leaving;
                 }
             }
         }
@@ -334,7 +382,9 @@ impl Chain {
 
     /// Returns how often the clean of a state have their next opportunity elsewhere, or none.
     fn leaving(&self, state: usize) -> f64 {
-        (self.clean[state] - self.moved[state][state]) as f64
+        let leaving = self.clean[state] - self.moved[state][state];
+        // Sums of weights: what is left of two equal ones is rounding.
+        if leaving > 1e-9 * self.clean[state] { leaving } else { 0.0 }
     }
 
     fn is_compared(&self) -> bool {
@@ -355,22 +405,34 @@ impl Chain {
         }
     }
 
+    /// Returns √(n / (n − 1)) of a state: a share estimated from n accounts varies by that much more than they vary around it.
+    ///
+    /// Accounts that stand for others count as Kish's effective number (1965).
+    fn inflation(&self, state: usize) -> f64 {
+        let n = self.clean[state] * self.clean[state] / self.clean_squares[state];
+        (n / (n - 1.0).max(0.5)).sqrt()
+    }
+
     /// Returns how much one account that is followed from a time at which it is clean in the start adds to the expectation
     /// beyond what was expected of it.
     fn influence(&self, states: &[u16], met_at: Option<usize>, outcome: f64) -> f64 {
         let mut sum = 0.0;
-        for (at, state) in states[..met_at.unwrap_or(states.len())].iter().enumerate() {
-            let state = *state as usize;
+        for (at, (state, weight)) in weighted(states, met_at, &self.stays).enumerate() {
+            if met_at == Some(at) {
+                if self.leaving(state) == 0.0 {
+                    sum += self.weight[state] * weight / self.met[state] * (outcome - self.loss[state]);
+                }
+                continue;
+            }
             let followed = states.get(at + 1).map_or(outcome, |next| self.loss[*next as usize]);
-            // n / (n − 1): a share estimated from n accounts varies by that much more than they vary around it.
-            let n = self.clean[state] as f64;
-            sum += self.weight[state] / n * (followed - self.loss[state]) * (n / (n - 1.0).max(1.0)).sqrt();
-        }
-        if let Some(state) = met_at.map(|at| states[at] as usize).filter(|state| self.leaving(*state) == 0.0) {
-            sum += self.weight[state] / self.met[state] as f64 * (outcome - self.loss[state]);
+            sum += self.weight[state] * weight / self.clean[state] * (followed - self.loss[state]) * self.inflation(state);
         }
         sum
     }
+}
+
+fn ratio(x: f64, n: f64) -> f64 {
+    if n > 0.0 { x / n } else { 0.0 }
 }
 
 impl Comparison {

@@ -323,7 +323,7 @@ fn plan_signals(params: &Params, context: &mut Context, enter: &Match) -> Result
     known.sort_unstable();
     let signals: Vec<String> = match &params.signals {
         Some(asked) => {
-            for name in asked.iter().filter(|name| !known.contains(&name.as_str())) {
+            if let Some(name) = asked.iter().find(|name| !known.contains(&name.as_str())) {
                 let near = suggest::did_you_mean(name, known.iter().copied());
                 return Err(AskError::parameter("signals", format!("nobody met \"{name}\"{near}; signals: {}", known.join(", "))));
             }
