@@ -208,7 +208,7 @@ fn planted_frictions_are_found_and_decoys_are_not() {
 /// What no estimator can do: where motivation is not among the strata, what motivated people meet more often seems to help.
 #[test]
 fn what_is_not_measured_is_not_adjusted_for() {
-    let worlds = study(depending(20, 100), N_ACCOUNTS, PLANTED, &json!({"stage": "trial", "value_within": "1d", "strata": []}));
+    let worlds = study(depending(10, 100), N_ACCOUNTS, PLANTED, &json!({"stage": "trial", "value_within": "1d", "strata": []}));
     print("without strata", &worlds);
     let covers = |idx: usize| share(&worlds, |world| world.adjusted[idx].covers());
     assert!(covers(3) < 0.5 && covers(4) < 0.5, "errors and slow pages are confounded: {} {}", covers(3), covers(4));
