@@ -89,7 +89,7 @@ pub struct Tally {
 }
 
 /// Counts of some people's attempts at one task.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Counts {
     /// One per property of the task.
     pub tallies: Vec<Tally>,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::derive::tasks::{Found, Rules};
 use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, Operator, Panel, Unit, View};
+use crate::stats::means::{TypicalKind, typical_duration_sorted};
 use crate::stats::{median_interval_sorted, quantile_sorted, ratio};
 pub use kernel::Counts;
 use kernel::{Property, Try, poisson_interval};
@@ -72,6 +73,8 @@ enum Number {
     Engaged(Outcome),
     /// Median time from start to end.
     Elapsed(Outcome),
+    /// Typical time from start to success: of few the geometric mean, of many the median.
+    Typical,
 }
 
 impl Operator for Tasks {
@@ -198,6 +201,7 @@ fn shown(rules: &Rules, task: usize, name: &str) -> Vec<Shown> {
         add(&format!("engaged:{word}"), &format!("{word}: time with pauses cut to 60 s, median"), Ended(outcome), Number::Engaged(outcome));
         add(&format!("elapsed:{word}"), &format!("{word}: time from start to end, median"), Ended(outcome), Number::Elapsed(outcome));
     }
+    add("time", "typical time to success (geometric mean of fewer than 25, median of more)", Ended(Succeeded), Number::Typical);
     if rules.has_errors(task) {
         add("with_error", "attempts with an error", WithError, Number::Share(Attempt));
         add("errors_per_attempt", "errors per attempt", WithError, Number::Errors);
@@ -252,6 +256,15 @@ impl Shown {
             }
             Number::Engaged(outcome) => median(&counts.engaged_us[outcome as usize]),
             Number::Elapsed(outcome) => median(&counts.elapsed_us[outcome as usize]),
+            Number::Typical => {
+                let typical = typical_duration_sorted(&counts.elapsed_us[Outcome::Succeeded as usize]);
+                let cell = Cell::duration(id, label, of.units, of.people, typical.map(|typical| typical.value_us));
+                let method = match typical.map(|typical| typical.kind) {
+                    Some(TypicalKind::Median) => "order statistics",
+                    _ => "t of logarithms",
+                };
+                cell.with_interval(typical.and_then(|typical| typical.interval_us), method).flagged(CLUSTERED)
+            }
         })
     }
 }
