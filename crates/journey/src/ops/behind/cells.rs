@@ -61,7 +61,13 @@ fn scaled((lo, hi): (f64, f64), by: f64) -> (f64, f64) {
 }
 
 fn cohort(plan: &Plan, total: &Partial) -> Cohort {
-    let pattern = |stratum: usize, row: &Row| Pattern { stratum, states: row.states.to_vec(), met: row.met.to_vec(), lost: row.lost };
+    let pattern = |stratum: usize, row: &Row| Pattern {
+        stratum,
+        states: row.states.to_vec(),
+        gone: row.gone.to_vec(),
+        met: row.met.to_vec(),
+        lost: row.lost,
+    };
     let accounts = total.strata.values().enumerate().flat_map(|(stratum, rows)| rows.iter().map(move |row| (stratum, row)));
     Cohort::new(plan.design.n_states(), accounts.map(|(stratum, row)| (row.component.to_string(), pattern(stratum, row))))
 }
