@@ -6,6 +6,7 @@ use anyhow::Context;
 use clap::ArgMatches;
 use diptych_engine::ask::Limits;
 use diptych_engine::import::{self, Options};
+use diptych_engine::watch::Unwatched;
 use diptych_engine::{SPEC_FILE, Workbench};
 
 use crate::business::Business;
@@ -26,7 +27,7 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     bar.clear();
     run::print(&format!("{}: a SIMULATED business in {}, made with seed {}\n", bench.spec().name, root.display(), seed))?;
     run::report_import(&imported?, "text")?;
-    run::print(&format!("\n{}", render::report(&bench.report(&Limits::default())?)))?;
+    run::print(&format!("\n{}", render::report(&bench.report(&Limits::default(), &Unwatched)?)))?;
     let dir = root.display();
     run::print(&format!(
         "\nTry next:\n\

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use diptych_engine::import::Progress;
+use diptych_engine::{Answer, EngineError, Watch};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// A bar that follows an import.
@@ -49,6 +50,40 @@ impl ImportBar {
     pub fn clear(&self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// A bar that follows a question through the shards.
+pub struct QuestionBar(ProgressBar);
+
+impl QuestionBar {
+    /// Makes a bar that shows once work takes a moment.
+    pub fn new() -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        bar.set_style(style("counting {bar:30} {pos}/{len} parts, {eta} left"));
+        Self(bar)
+    }
+
+    /// Takes the bar away.
+    pub fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+impl Watch for QuestionBar {
+    fn counted(&self, done: usize, of: usize) -> Result<(), EngineError> {
+        // Short questions are answered before anybody could read a bar.
+        if self.0.elapsed() > Duration::from_secs(2) {
+            self.0.set_length(of as u64);
+            self.0.set_position(done as u64);
+        }
+        Ok(())
+    }
+
+    fn wants_partial(&self, _done: usize, _of: usize) -> bool {
+        false
+    }
+
+    fn partial(&self, _done: usize, _of: usize, _answer: Answer) {}
 }
 
 /// Makes a bar that counts rows.

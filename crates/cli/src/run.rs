@@ -12,7 +12,7 @@ use diptych_engine::{Answer, Modifiers, OPERATORS, Question, Spec, Workbench, in
 use diptych_simulate::load;
 
 use crate::business::Business;
-use crate::progress::{ImportBar, rows_bar};
+use crate::progress::{ImportBar, QuestionBar, rows_bar};
 use crate::{demo, params, render};
 
 /// Runs the command that was given.
@@ -181,7 +181,10 @@ fn rebuild(bench: &Workbench) -> anyhow::Result<()> {
 }
 
 fn report(bench: &Workbench, matches: &ArgMatches) -> anyhow::Result<()> {
-    let report = bench.report(&Limits::default())?;
+    let bar = QuestionBar::new();
+    let report = bench.report(&Limits::default(), &bar);
+    bar.clear();
+    let report = report?;
     let text = match format(matches) {
         "json" => report.to_json(),
         "html" => report.to_html(),
@@ -242,7 +245,10 @@ fn question(matches: &ArgMatches) -> anyhow::Result<(Question, &ArgMatches)> {
 
 fn ask(bench: &Workbench, matches: &ArgMatches) -> anyhow::Result<()> {
     let (question, matches) = question(matches)?;
-    print_answer(&bench.ask(&question)?, format(matches))
+    let bar = QuestionBar::new();
+    let answer = bench.ask_watched(&question, &bar);
+    bar.clear();
+    print_answer(&answer?, format(matches))
 }
 
 fn print_answer(answer: &Answer, format: &str) -> anyhow::Result<()> {

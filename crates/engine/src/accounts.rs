@@ -28,6 +28,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::EngineError;
 use crate::expressions::Compiler;
 use crate::modifiers::{RowColumns, RowExpression};
+use crate::watch::Watch;
 use crate::workspace::Workbench;
 
 /// Raised when account timelines are made in another way, so that old ones are not used.
@@ -56,7 +57,7 @@ pub enum Rows {
 
 impl Workbench {
     /// Opens the account timelines, first making them when something that they depend on has changed.
-    pub fn accounts(&self, users: &Timelines, relations: &Relations, rows: Rows) -> Result<Timelines, EngineError> {
+    pub fn accounts(&self, users: &Timelines, relations: &Relations, rows: Rows, watch: &dyn Watch) -> Result<Timelines, EngineError> {
         let store = self.store()?;
         let said = serde_json::json!([FORMAT, users.generation, self.spec_text(), relations]).to_string();
         let common = format!("{:016x}", xxh3_64(said.as_bytes()));
@@ -71,7 +72,7 @@ impl Workbench {
             }
             let spill = accounts::spill_folder(&store);
             let exchange = Exchange::new(self, users, relations, rows)?;
-            let dealer = exchange.deal(spill)?;
+            let dealer = exchange.deal(spill, watch)?;
             let is_stale = |name: &str| !name.starts_with(&common) && !name.starts_with("spill") && !name.starts_with("unfinished");
             accounts::write(&store, &key, dealer, is_stale, &mut |shard, names, dictionaries| {
                 exchange.account_frictions(shard, names, dictionaries)
@@ -227,14 +228,14 @@ impl<'a> Exchange<'a> {
     }
 
     /// Deals the rows of all shards, on all threads.
-    fn deal(&self, spill: std::path::PathBuf) -> Result<Dealer, EngineError> {
+    fn deal(&self, spill: std::path::PathBuf, watch: &dyn Watch) -> Result<Dealer, EngineError> {
         let mut dictionaries = self.users.dictionaries.clone();
         dictionaries.push(Names::default());
         dictionaries.push(self.members.roles.clone());
         dictionaries.push(self.spec.channels.iter().map(|channel| channel.name.text.as_str()).collect());
         dictionaries.resize(self.columns.len(), Names::default());
         let dealer = Dealer::new(self.columns.clone(), self.names.clone(), dictionaries, self.users.n_shards(), spill);
-        let dealer = Mutex::new(dealer);
+        let dealer = Mutex::new((dealer, 0));
         let next = AtomicUsize::new(0);
         let work = || -> Result<(), EngineError> {
             loop {
@@ -245,7 +246,11 @@ impl<'a> Exchange<'a> {
                 let data = self.users.shard(shard_idx)?;
                 let seq = data.batch().column(2).as_primitive::<Int64Type>().values();
                 let outbox = data.with(|shard| self.shard(shard, seq))?;
-                self.hand_over(outbox, &mut dealer.lock().expect("no thread panics while it deals"))?;
+                let mut dealer = dealer.lock().expect("no thread panics while it deals");
+                let (dealer, n_done) = &mut *dealer;
+                self.hand_over(outbox, dealer)?;
+                *n_done += 1;
+                watch.counted(*n_done, self.users.n_shards())?;
             }
         };
         let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -253,7 +258,7 @@ impl<'a> Exchange<'a> {
             let threads: Vec<_> = (0..n_threads).map(|_| scope.spawn(work)).collect();
             threads.into_iter().try_for_each(|thread| thread.join().expect("dealing does not panic"))
         })?;
-        Ok(dealer.into_inner().expect("no thread panicked"))
+        Ok(dealer.into_inner().expect("no thread panicked").0)
     }
 
     fn hand_over(&self, outbox: Outbox, dealer: &mut Dealer) -> Result<(), EngineError> {

@@ -22,6 +22,7 @@ use crate::accounts::{self, Rows};
 use crate::answer::{Answer, AskedModifiers, Base, Difference, Group, Knowledge, Window};
 use crate::expressions::{Compiled, Compiler, names_column};
 use crate::modifiers::{Profile, RowColumns, RowExpression, actor_batch, actor_schema};
+use crate::watch::{Unwatched, Watch};
 use crate::workspace::Workbench;
 
 /// A question: an operator with parameters and modifiers.
@@ -111,6 +112,13 @@ struct Asking<'a> {
     notes: Vec<String>,
 }
 
+/// What a round of counting reports to.
+struct Round<'a> {
+    watch: &'a dyn Watch,
+    /// Makes the answer of what was counted so far; `None` where nobody wants one.
+    answer: Option<&'a (dyn Fn(&Asking, AnyTotals, u64) -> Answer + Sync)>,
+}
+
 /// Finds an operator.
 pub fn operator(id: &str) -> Result<&'static dyn AnyOperator, EngineError> {
     ops::find(id).ok_or_else(|| {
@@ -123,30 +131,39 @@ pub fn operator(id: &str) -> Result<&'static dyn AnyOperator, EngineError> {
 impl Workbench {
     /// Answers a question.
     pub fn ask(&self, question: &Question) -> Result<Answer, EngineError> {
-        let read = self.read(question)?;
-        let (timelines, catalog) = (&read.timelines, &read.catalog);
+        self.ask_watched(question, &Unwatched)
+    }
+
+    /// Answers a question while somebody looks on, who may see what was counted so far and may stop it.
+    pub fn ask_watched(&self, question: &Question, watch: &dyn Watch) -> Result<Answer, EngineError> {
+        let read = self.read(question, watch)?;
         let mut asking = self.check(question, &read)?;
         asking.notes.extend(read.remark.clone());
+        let envelope = |asking: &Asking, total: AnyTotals, n_actors: u64| self.envelope(question, &read, asking, total, n_actors);
         let n_actors = AtomicUsize::new(0);
-        let total = asking.run(&n_actors)?;
+        let total = asking.run(&n_actors, &Round { watch, answer: Some(&envelope) })?;
+        Ok(envelope(&asking, total, n_actors.into_inner() as u64))
+    }
+
+    /// Puts counts into the envelope that every answer comes in.
+    fn envelope(&self, question: &Question, read: &Read, asking: &Asking, total: AnyTotals, n_actors: u64) -> Answer {
         let (cells, groups) = asking.operator.finish(&asking.plan, total);
         let mut groups: Vec<Group> = groups.into_iter().map(|(group, cells)| Group { group, cells }).collect();
         let versus = question.modifiers.versus.as_deref();
         if let Some(versus) = versus {
             name_versus(&mut groups, versus);
         }
-        let mut notes = asking.notes;
+        let mut notes = asking.notes.clone();
         limit_groups(&mut groups, question.limits.n_groups, &mut notes);
         let about = asking.operator.about();
-        let zone = self.spec().time_zone();
         let bound = |instant: i64| (instant != i64::MIN && instant != i64::MAX).then(|| format_instant(instant));
-        Ok(Answer {
+        Answer {
             operator: about.id,
             panel: if read.of_accounts && about.panel == Panel::User { Panel::Customer } else { about.panel },
             title: about.title,
             question: about.question,
             counting: about.counting,
-            parameters: asking.params,
+            parameters: asking.params.clone(),
             modifiers: AskedModifiers {
                 filter: question.modifiers.filter.clone(),
                 actors: question.modifiers.actors.clone(),
@@ -158,16 +175,16 @@ impl Workbench {
             window: Window {
                 from: bound(asking.period_us.start),
                 to: bound(asking.period_us.end),
-                zone: zone.name().into(),
-                observed_from: format_instant(catalog.first_us),
-                observed_until: format_instant(catalog.observed_until_us),
+                zone: self.spec().time_zone().name().into(),
+                observed_from: format_instant(read.catalog.first_us),
+                observed_until: format_instant(read.catalog.observed_until_us),
             },
-            base: Base { events: timelines.n_rows, actors: n_actors.into_inner() as u64 },
+            base: Base { events: read.timelines.n_rows, actors: n_actors },
             differences: if versus.is_some() { differences(&groups) } else { Vec::new() },
             cells,
             groups,
             notes,
-        })
+        }
     }
 
     /// Lists the people behind a cell of an answer; `group` names a group of `--by`.
@@ -191,7 +208,7 @@ impl Workbench {
             let more = if ids.len() > 40 { format!(", … ({} in all)", ids.len()) } else { String::new() };
             AskError::Cell { cell: cell.into(), near: suggest::did_you_mean(cell, ids.iter().copied()), known: format!("{shown}{more}") }
         })?;
-        let read = self.read(&question)?;
+        let read = self.read(&question, &Unwatched)?;
         let mut asking = self.check(&question, &read)?;
         asking.split = None;
         let mut units = asking.witnesses(cell)?;
@@ -200,7 +217,7 @@ impl Workbench {
     }
 
     /// Opens the timelines of the panel that a question is about.
-    fn read(&self, question: &Question) -> Result<Read, EngineError> {
+    fn read(&self, question: &Question, watch: &dyn Watch) -> Result<Read, EngineError> {
         let panel = operator(&question.operator)?.about().panel;
         let (users, remark) = self.timelines()?;
         let relations = self.relations()?;
@@ -210,7 +227,7 @@ impl Workbench {
             return Ok(Read { timelines: users, catalog, relations, knows, of_accounts: false, remark });
         }
         let rows = if panel == Panel::User { Rows::All } else { Rows::Named };
-        let timelines = self.accounts(&users, &relations, rows)?;
+        let timelines = self.accounts(&users, &relations, rows, watch)?;
         let catalog = accounts::catalog(self, &users, &timelines);
         Ok(Read { timelines, catalog, relations, knows, of_accounts: true, remark })
     }
@@ -356,38 +373,49 @@ impl Workbench {
 
 impl Asking<'_> {
     /// Scans all shards, as often as the operator asks for.
-    fn run(&mut self, n_actors: &AtomicUsize) -> Result<AnyTotals, EngineError> {
-        let mut total = self.scan_all(n_actors)?;
+    fn run(&mut self, n_actors: &AtomicUsize, round: &Round) -> Result<AnyTotals, EngineError> {
+        let mut total = self.scan_all(n_actors, round)?;
         for _ in 1..3 {
             let Some(plan) = self.operator.refine(&self.plan, &total) else { break };
             self.plan = plan;
-            total = self.scan_all(&AtomicUsize::new(0))?;
+            n_actors.store(0, Ordering::Relaxed);
+            total = self.scan_all(n_actors, round)?;
         }
         Ok(total)
     }
 
-    fn scan_all(&self, n_actors: &AtomicUsize) -> Result<AnyTotals, EngineError> {
-        let total = Mutex::new(self.operator.empty(&self.plan));
+    fn scan_all(&self, n_actors: &AtomicUsize, round: &Round) -> Result<AnyTotals, EngineError> {
+        let n_shards = self.timelines.n_shards();
+        let total = Mutex::new((self.operator.empty(&self.plan), 0));
         self.for_each_shard(|shard| {
-            n_actors.fetch_add(shard.n_actors(), Ordering::Relaxed);
             let mut part = self.operator.empty(&self.plan);
             self.view(shard, |view, labels| {
                 add_shard(self.operator, &self.plan, view, labels, &mut part);
                 Ok(())
             })?;
             let mut total = total.lock().expect("no thread panics while it holds the total");
-            self.operator.merge(&self.plan, &mut total, part);
-            if self.operator.size_bytes(&total) > self.limits.memory_bytes {
+            let (total, n_done) = &mut *total;
+            self.operator.merge(&self.plan, total, part);
+            if self.operator.size_bytes(total) > self.limits.memory_bytes {
                 return Err(EngineError::Memory { limit_bytes: self.limits.memory_bytes });
+            }
+            *n_done += 1;
+            let n_actors = n_actors.fetch_add(shard.n_actors(), Ordering::Relaxed) + shard.n_actors();
+            round.watch.counted(*n_done, n_shards)?;
+            if let Some(answer) = round.answer.filter(|_| *n_done < n_shards && round.watch.wants_partial(*n_done, n_shards)) {
+                // What another round is wanted for is no answer yet.
+                if self.operator.refine(&self.plan, total).is_none() {
+                    round.watch.partial(*n_done, n_shards, answer(self, self.operator.copy(total), n_actors as u64));
+                }
             }
             Ok(())
         })?;
-        Ok(total.into_inner().expect("no thread panicked"))
+        Ok(total.into_inner().expect("no thread panicked").0)
     }
 
     fn witnesses(&mut self, cell: &str) -> Result<Vec<Witness>, EngineError> {
         // A refined plan may know cells that the first one does not.
-        self.run(&AtomicUsize::new(0))?;
+        self.run(&AtomicUsize::new(0), &Round { watch: &Unwatched, answer: None })?;
         let found = Mutex::new(Vec::new());
         self.for_each_shard(|shard| {
             let mut evidence = Evidence::default();

@@ -12,6 +12,7 @@ use diptych_store::timelines::Timelines;
 use serde::Serialize;
 
 use crate::accounts::Rows;
+use crate::watch::Unwatched;
 use crate::{EngineError, Workbench};
 
 /// Something in the spec that the data does not bear out, or the other way round.
@@ -75,7 +76,7 @@ impl Workbench {
 
     /// Counts rows of accounts by name and by channel.
     fn rows_of_accounts(&self, users: &Timelines, relations: &Relations) -> Result<Counted, EngineError> {
-        let accounts = self.accounts(users, relations, Rows::Named)?;
+        let accounts = self.accounts(users, relations, Rows::Named, &Unwatched)?;
         let touchpoint = accounts.columns.iter().position(|column| column.name == TOUCHPOINT);
         let (mut names, mut channels) = (vec![0_u64; accounts.names.len()], BTreeMap::new());
         for shard_idx in 0..accounts.n_shards() {

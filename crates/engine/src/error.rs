@@ -48,6 +48,9 @@ pub enum EngineError {
     /// Something was asked for that the workspace does not have.
     #[error("{0}")]
     Wrong(String),
+    /// The asker stopped the question.
+    #[error("the question was cancelled")]
+    Cancelled,
     /// The answer would need more memory than allowed.
     #[error(
         "this answer needs more than {limit_bytes} bytes of memory; ask for less (fewer groups with --by, a shorter --from/--to) or raise --memory"

@@ -17,11 +17,13 @@ pub mod numbers;
 pub mod quarantine;
 pub mod report;
 pub mod sql;
+pub mod watch;
 mod workspace;
 
 pub use answer::Answer;
 pub use ask::{Modifiers, Question};
 pub use error::EngineError;
+pub use watch::Watch;
 pub use workspace::{SPEC_FILE, Workbench};
 
 pub use diptych_event::Spec;

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::answer::{Answer, Knowledge, Window};
 use crate::ask::Limits;
-use crate::{EngineError, Question, Workbench, numbers};
+use crate::{EngineError, Question, Watch, Workbench, numbers};
 
 /// Adjusted p up to which a signal is named.
 const NAMED: f64 = 0.05;
@@ -124,9 +124,9 @@ impl Report {
 }
 
 impl Workbench {
-    /// Makes the page.
-    pub fn report(&self, limits: &Limits) -> Result<Report, EngineError> {
-        let mut asking = Asking { bench: self, limits, cannot_say: Vec::new() };
+    /// Makes the page while somebody looks on.
+    pub fn report(&self, limits: &Limits, watch: &dyn Watch) -> Result<Report, EngineError> {
+        let mut asking = Asking { bench: self, limits, watch, cannot_say: Vec::new() };
         let sessions = asking.must("sessions")?;
         let users_customers = asking.must("users_customers")?;
         let spec = self.spec();
@@ -239,6 +239,7 @@ fn fact(answer: &Answer, id: &str) -> Option<Fact> {
 struct Asking<'a> {
     bench: &'a Workbench,
     limits: &'a Limits,
+    watch: &'a dyn Watch,
     cannot_say: Vec<String>,
 }
 
@@ -248,7 +249,7 @@ impl Asking<'_> {
     }
 
     fn must(&self, operator: &str) -> Result<Answer, EngineError> {
-        self.bench.ask(&self.question(operator, json!({})))
+        self.bench.ask_watched(&self.question(operator, json!({})), self.watch)
     }
 
     /// Asks, or notes why there is no answer.
@@ -279,7 +280,7 @@ impl Asking<'_> {
             let cell = |what: &str| answer.cells.iter().find(|cell| cell.id == format!("drop:{stage_name}→{next_name}:{what}")).cloned();
             let Some(at_risk) = cell("at_risk") else { continue };
             let question = self.question("behind", json!({ "stage": stage_name }));
-            let behind = match self.bench.ask(&question) {
+            let behind = match self.bench.ask_watched(&question, self.watch) {
                 Ok(behind) => Some(behind),
                 Err(error) => {
                     self.cannot_say.push(format!("behind {stage_name}: {error}"));

@@ -498,7 +498,7 @@ pub trait Operator: Sync + 'static {
     /// The checked question: all that can go wrong goes wrong before it exists.
     type Plan: Send + Sync + 'static;
     /// What some actors contribute; exact: whole numbers, or rows that `finish` sorts.
-    type Partial: Send + Serialize + 'static;
+    type Partial: Clone + Send + Serialize + 'static;
 
     /// The index card.
     const ABOUT: About;
@@ -546,6 +546,8 @@ pub trait AnyOperator: Sync {
     fn merge(&self, plan: &AnyPlan, total: &mut AnyTotals, other: AnyTotals);
     /// Makes the totals of no shard.
     fn empty(&self, plan: &AnyPlan) -> AnyTotals;
+    /// Copies totals, so that what was counted so far can be shown while counting goes on.
+    fn copy(&self, total: &AnyTotals) -> AnyTotals;
     /// Asks for another scan.
     fn refine(&self, plan: &AnyPlan, total: &AnyTotals) -> Option<AnyPlan>;
     /// Makes the cells: of everything, and per group in order of their labels.
@@ -564,6 +566,7 @@ pub type CellsByGroup = Vec<(Option<String>, Vec<Cell>)>;
 /// Totals of some operator: over everything and per group label.
 pub struct AnyTotals(Box<dyn Any + Send>);
 
+#[derive(Clone)]
 struct Totals<P> {
     total: P,
     split: BTreeMap<Option<String>, P>,
@@ -624,6 +627,10 @@ impl<O: Operator> AnyOperator for O {
 
     fn empty(&self, plan: &AnyPlan) -> AnyTotals {
         AnyTotals(Box::new(Totals { total: Operator::empty(self, plan_of::<O>(plan)), split: BTreeMap::new() }))
+    }
+
+    fn copy(&self, total: &AnyTotals) -> AnyTotals {
+        AnyTotals(Box::new(totals_of::<O>(total).clone()))
     }
 
     fn refine(&self, plan: &AnyPlan, total: &AnyTotals) -> Option<AnyPlan> {

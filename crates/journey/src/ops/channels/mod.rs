@@ -76,7 +76,7 @@ struct Stage {
 }
 
 /// Contact with some accounts.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Partial {
     /// Accounts with a row.
     accounts: u64,

@@ -58,7 +58,7 @@ struct MoneyPlan {
 }
 
 /// Counts of some accounts; shape `[stages from which accounts can drop off]`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Partial {
     drops: Vec<DropOff>,
 }

@@ -93,7 +93,7 @@ impl Property {
 }
 
 /// Counts of some people's units, by [`Property::idx`].
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Counts {
     /// Units, shape `[1 + frictions · (4 + tasks)]`.
     units: Vec<u64>,

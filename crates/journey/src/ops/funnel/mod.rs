@@ -39,7 +39,7 @@ pub struct Plan {
 }
 
 /// Counts of some actors.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Partial {
     /// Cases that reached at least step k + 1, shape `[steps]`.
     reached: Vec<u64>,

@@ -55,7 +55,7 @@ pub struct Plan {
 }
 
 /// Answers of some accounts.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Partial {
     /// Latest answers.
     all: Wave,

@@ -76,7 +76,7 @@ pub struct Plan {
 }
 
 /// Counts of some people per cohort, by the cohort's first day (since 1970-01-01).
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Partial {
     cohorts: BTreeMap<i32, Cohort>,
 }

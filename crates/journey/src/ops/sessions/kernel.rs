@@ -42,7 +42,7 @@ pub struct Visit {
 }
 
 /// Counts of some people's sessions.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Partial {
     /// Sessions.
     pub n_sessions: u64,

@@ -85,7 +85,7 @@ struct Visit {
 }
 
 /// Counts of some accounts.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Partial {
     /// Stays by slot (see [`Plan::slot`]).
     n: Vec<u64>,

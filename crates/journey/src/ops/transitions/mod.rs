@@ -112,7 +112,7 @@ pub struct Plan {
 }
 
 /// Counts of some actors.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Partial {
     n_cases: u64,
     case_people: u64,

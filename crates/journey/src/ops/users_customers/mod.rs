@@ -58,7 +58,7 @@ pub struct Plan {
 }
 
 /// Counts of some accounts; shape `[windows]`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Partial {
     windows: Vec<Table>,
 }

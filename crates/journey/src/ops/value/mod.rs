@@ -117,7 +117,7 @@ pub struct Plan {
 }
 
 /// Money of some accounts.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Partial {
     /// Accounts with a row.
     accounts: u64,
@@ -159,7 +159,7 @@ struct Tally {
 }
 
 /// Accounts whose clock started in one period.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 struct Cohort {
     accounts: u64,
     /// Money per account up to the end of period k, of those for whom it was observed to its end; shape `[periods]`.
