@@ -122,7 +122,7 @@ pub fn cli() -> Command {
         }))
         .subcommand(
             Command::new("sql")
-                .about("Query the tables events, users, sessions, quarantine, imports; read-only")
+                .about("Query the workspace's tables (events, users, sessions, accounts, stages and more); read-only")
                 .arg(dir())
                 .arg(Arg::new("query").value_name("SELECT").required(true).help("The query"))
                 .arg(format(&["table", "json", "csv"])),

@@ -5,18 +5,26 @@
 //! | `events` | accepted event |
 //! | `users` | actor of the user panel, with first and last event |
 //! | `sessions` | session, by the workspace's gap |
+//! | `task_attempts` | try at a task of the spec |
+//! | `frictions` | episode of a friction of the spec, of a user or, where accounts meet it, of an account |
+//! | `accounts` | actor of the customer panel, with members seen and net revenue |
+//! | `stages` | stay of an account in a stage, and how it ended |
+//! | `touchpoints` | contact of an account in a channel |
+//! | `memberships`, `profiles`, `merges` | record that was not taken back |
+//! | `series`, `notes` | number of a day; dated fact |
 //! | `quarantine` | rejected row that no later import settled |
 //! | `imports` | committed chunk of a file |
 
+mod derived;
+
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use datafusion::common::DataFusionError;
 use datafusion::datasource::MemTable;
 use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
-use diptych_journey::derive;
 use diptych_store::log::Log;
 
 use crate::EngineError;
@@ -24,7 +32,9 @@ use crate::expressions::session;
 use crate::workspace::Workbench;
 
 /// Tables that a query may name.
-pub const TABLES: &[&str] = &["events", "users", "sessions", "quarantine", "imports"];
+pub fn tables() -> impl Iterator<Item = &'static str> {
+    ["events", "quarantine", "imports", "series", "notes"].into_iter().chain(derived::DERIVED.iter().map(|(name, _)| *name))
+}
 
 /// The rows of a query's answer.
 pub struct Rows {
@@ -42,9 +52,10 @@ impl Workbench {
             tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| EngineError::Wrong(error.to_string()))?;
         let context = session();
         let wrong = |error: DataFusionError| EngineError::Sql { place: "SQL".into(), sql: query.into(), what: self.explain_sql(&error) };
-        let named = |table: &str| query.to_lowercase().contains(table);
-        if named("users") || named("sessions") {
-            self.register_derived(&context, named("sessions"))?;
+        let lower = query.to_lowercase();
+        for (name, rows) in self.derived_tables(|table| lower.contains(table))? {
+            let table = MemTable::try_new(rows.schema(), vec![vec![rows]]).map_err(wrong)?;
+            context.register_table(name, Arc::new(table)).map_err(wrong)?;
         }
         runtime.block_on(async {
             register_log(&context, &log).await?;
@@ -55,43 +66,11 @@ impl Workbench {
         })
     }
 
-    /// Registers what is derived from timelines.
-    fn register_derived(&self, context: &SessionContext, with_sessions: bool) -> Result<(), EngineError> {
-        let (timelines, _) = self.timelines()?;
-        let gap_us = self.spec().session_gap_us();
-        let (mut users, mut sessions) = (Vec::new(), Vec::new());
-        for shard_idx in 0..timelines.n_shards() {
-            timelines.shard(shard_idx)?.with(|shard| {
-                let (mut actors, mut spans): (Vec<&str>, Vec<std::ops::Range<usize>>) = (Vec::new(), Vec::new());
-                let (mut session_actors, mut session_spans): (Vec<&str>, Vec<std::ops::Range<usize>>) = (Vec::new(), Vec::new());
-                for actor_idx in 0..shard.n_actors() {
-                    let id = shard.actors.get(actor_idx);
-                    actors.push(id);
-                    spans.push(shard.rows(actor_idx));
-                    if with_sessions {
-                        for session in derive::sessions(shard, shard.rows(actor_idx), gap_us) {
-                            session_actors.push(id);
-                            session_spans.push(session);
-                        }
-                    }
-                }
-                users.push(spans_batch(&["actor", "first_seen", "last_seen", "n_events"], &actors, &spans, shard.time_us));
-                sessions.push(spans_batch(&["actor", "start", "end", "n_events"], &session_actors, &session_spans, shard.time_us));
-            });
-        }
-        let failed = |error: DataFusionError| EngineError::Wrong(error.to_string());
-        for (name, batches) in [("users", users), ("sessions", sessions)] {
-            let table = MemTable::try_new(batches[0].schema(), vec![batches]).map_err(failed)?;
-            context.register_table(name, Arc::new(table)).map_err(failed)?;
-        }
-        Ok(())
-    }
-
     fn explain_sql(&self, error: &DataFusionError) -> String {
         let text = error.strip_backtrace();
         let first = text.lines().next().unwrap_or_default().to_owned();
         if first.contains("not found") && first.contains("table") {
-            return format!("{first}; tables: {}", TABLES.join(", "));
+            return format!("{first}; tables: {}", tables().collect::<Vec<_>>().join(", "));
         }
         if first.contains("not supported") || first.contains("DDL") || first.contains("DML") {
             return format!("{first}; a query can only read");
@@ -133,6 +112,8 @@ async fn register_log(context: &SessionContext, log: &Log) -> Result<(), EngineE
              and event_id not in (select event_id from log where kind = 'settled')"
                 .into(),
         ),
+        ("series", format!("select name, time, channel, place, amount, source from log where {}", standing("series"))),
+        ("notes", format!("select name, time, text, channel, place, source from log where {}", standing("note"))),
         ("imports", "select file, source, event_id as fingerprint, properties as counts from log where kind = 'import'".into()),
     ];
     for (name, query) in views {
@@ -142,22 +123,12 @@ async fn register_log(context: &SessionContext, log: &Log) -> Result<(), EngineE
     Ok(())
 }
 
-fn spans_batch(names: &[&str; 4], actors: &[&str], spans: &[std::ops::Range<usize>], time_us: &[i64]) -> RecordBatch {
-    let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-    let schema = Arc::new(Schema::new(vec![
-        Field::new(names[0], DataType::Utf8, false),
-        Field::new(names[1], time.clone(), false),
-        Field::new(names[2], time, false),
-        Field::new(names[3], DataType::Int64, false),
-    ]));
-    let times = |row: fn(&std::ops::Range<usize>) -> usize| -> ArrayRef {
-        Arc::new(TimestampMicrosecondArray::from_iter_values(spans.iter().map(|span| time_us[row(span)])).with_timezone("UTC"))
-    };
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new(StringArray::from_iter_values(actors)),
-        times(|span| span.start),
-        times(|span| span.end - 1),
-        Arc::new(Int64Array::from_iter_values(spans.iter().map(|span| span.len() as i64))),
-    ];
-    RecordBatch::try_new(schema, columns).expect("the columns are made for the schema")
+/// Returns the condition on rows of a kind of record that were not taken back.
+fn standing(kind: &str) -> String {
+    let withdraws = format!("{kind} withdrawn:");
+    format!(
+        "kind = '{kind}' and not starts_with(event_id, '{withdraws}') and (source || event_id) not in \
+         (select source || '{kind}:' || substr(event_id, {}) from log where kind = '{kind}' and starts_with(event_id, '{withdraws}'))",
+        withdraws.len() + 1
+    )
 }
