@@ -12,6 +12,7 @@ fn generate() -> Vec<(String, String)> {
     let mut files = vec![
         ("docs/reference/spec.schema.json".into(), json(&|| serde_json::to_string_pretty(&Spec::json_schema()))),
         ("docs/reference/answer.schema.json".into(), json(&|| serde_json::to_string_pretty(&Answer::json_schema()))),
+        ("docs/reference/openapi.json".into(), json(&|| serde_json::to_string_pretty(&diptych_server::openapi()))),
     ];
     let mut index = String::from(
         "# Operators\n\nMade by `make gen` from the operators themselves.\n\n| operator | panel | question |\n|---|---|---|\n",

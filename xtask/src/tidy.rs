@@ -19,8 +19,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("diptych-simulate", &["diptych-event"]),
     ("diptych-testkit", &["diptych-event"]),
     ("diptych-engine", &["diptych-event", "diptych-intake", "diptych-journey", "diptych-store"]),
-    ("diptych-cli", &["diptych-engine", "diptych-event", "diptych-simulate"]),
-    ("xtask", &["diptych-engine"]),
+    ("diptych-server", &["diptych-engine", "diptych-event"]),
+    ("diptych-cli", &["diptych-engine", "diptych-event", "diptych-server", "diptych-simulate"]),
+    ("xtask", &["diptych-engine", "diptych-server"]),
 ];
 
 /// Crates that take minutes to build, and where they may be used.

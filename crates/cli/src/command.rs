@@ -1,5 +1,6 @@
 //! The commands and their options; those of operators are made from the operators' parameters.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, Command, value_parser};
@@ -12,9 +13,9 @@ pub fn cli() -> Command {
     Command::new("diptych")
         .version(env!("CARGO_PKG_VERSION"))
         .about("User journeys, customer journeys, and the hinge between them")
-        .after_help("Start: `diptych demo`, or `diptych init shop --from orders.csv` and `diptych import shop`.")
-        .arg_required_else_help(true)
-        .subcommand_required(true)
+        .after_help(
+            "Start: `diptych` opens the app; or `diptych demo`, or `diptych init shop --from orders.csv` and `diptych import shop`.",
+        )
         .subcommand(
             Command::new("demo")
                 .about("Simulate a business, import it, and print the report")
@@ -29,6 +30,26 @@ pub fn cli() -> Command {
                 )
                 .arg(customers())
                 .arg(number("seed", "1", "Seed of the simulation")),
+        )
+        .subcommand(
+            Command::new("serve")
+                .about("Serve the web app and the HTTP API of a workspace")
+                .arg(dir())
+                .arg(
+                    Arg::new("listen")
+                        .long("listen")
+                        .value_name("ADDRESS")
+                        .value_parser(value_parser!(SocketAddr))
+                        .default_value("127.0.0.1:7070")
+                        .help("Where to listen; port 0 takes a free one"),
+                )
+                .arg(
+                    Arg::new("token")
+                        .long("token")
+                        .value_name("TOKEN")
+                        .help("What callers must show; made up and printed where the address is not of this machine alone"),
+                )
+                .arg(Arg::new("open").long("open").action(ArgAction::SetTrue).help("Open the app in the browser")),
         )
         .subcommand(
             Command::new("init")

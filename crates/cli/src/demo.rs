@@ -11,7 +11,7 @@ use diptych_engine::{SPEC_FILE, Workbench};
 
 use crate::business::Business;
 use crate::progress::ImportBar;
-use crate::{render, run};
+use crate::run;
 
 /// Runs the command.
 pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
@@ -27,7 +27,7 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     bar.clear();
     run::print(&format!("{}: a SIMULATED business in {}, made with seed {}\n", bench.spec().name, root.display(), seed))?;
     run::report_import(&imported?, "text")?;
-    run::print(&format!("\n{}", render::report(&bench.report(&Limits::default(), &Unwatched)?)))?;
+    run::print(&format!("\n{}", bench.report(&Limits::default(), &Unwatched)?.to_text()))?;
     let dir = root.display();
     run::print(&format!(
         "\nTry next:\n\

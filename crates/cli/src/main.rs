@@ -10,6 +10,7 @@ mod params;
 mod progress;
 mod render;
 mod run;
+mod serve;
 
 use std::process::ExitCode;
 

@@ -1,8 +1,7 @@
 //! Answers as tables for people.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use diptych_engine::numbers::{interval, thousands, value, with_interval};
-use diptych_engine::report::{Fact, Report};
+use diptych_engine::numbers::{interval, thousands, value};
 use diptych_engine::seam::{Cell, Chart, Panel};
 use diptych_engine::{Answer, ops};
 use diptych_event::time::format_instant;
@@ -150,42 +149,4 @@ pub fn people(people: &diptych_engine::ask::People, limit: usize) -> String {
     }
     let more = if people.units.len() > limit { format!("{} in all; --limit shows more\n", people.units.len()) } else { String::new() };
     format!("{} ({}): {} people\n{table}\n{more}", people.cell.id, people.cell.label, thousands(people.cell.people))
-}
-
-/// Writes the report for a terminal.
-pub fn report(report: &Report) -> String {
-    let window = &report.window;
-    let mut text = format!("{}\n{} to {}, days of {}\n", report.name, window.observed_from, window.observed_until, window.zone);
-    section(&mut text, "What to do first", &report.first);
-    let facts = |facts: &[Fact]| facts.iter().map(|fact| fact.text.as_str()).collect::<Vec<_>>().join("\n");
-    let mut panels = table(&["", "user journey", "customer journey"]);
-    panels.load_preset(presets::UTF8_HORIZONTAL_ONLY);
-    for aspect in &report.panels {
-        panels.add_row(vec![aspect.aspect.to_owned(), facts(&aspect.user), facts(&aspect.customer)]);
-    }
-    text.push_str(&format!("\n{panels}\n"));
-    let users: Vec<String> = report.users_customers.iter().map(|fact| fact.text.clone()).collect();
-    section(&mut text, "The hinge: who uses and who pays", &users);
-    for drop in &report.drop_offs {
-        let owner = drop.owner.as_ref().map_or(String::new(), |owner| format!(" ({owner})"));
-        let mut lines = vec![format!("{} accounts at risk", thousands(drop.at_risk))];
-        lines.extend(drop.rate.iter().chain(&drop.at_stake).map(|cell| format!("{}: {}", cell.label, with_interval(cell))));
-        for signal in &drop.signals {
-            let money = signal.money.as_ref().filter(|_| signal.named);
-            let money = money.map_or(String::new(), |money| format!(" Money associated with it: {}.", with_interval(money)));
-            let told = if signal.named { "" } else { " Not told from chance on this page." };
-            lines.push(format!("{}{money}{told}", signal.sentence));
-        }
-        lines.extend(drop.detectable.iter().chain(&drop.cases).cloned());
-        section(&mut text, &format!("The hinge: {} → {}{owner}", drop.stage, drop.next), &lines);
-    }
-    section(&mut text, "What the data cannot say", &report.cannot_say);
-    text
-}
-
-fn section(text: &mut String, title: &str, lines: &[String]) {
-    if !lines.is_empty() {
-        text.push_str(&format!("\n{title}\n"));
-        lines.iter().for_each(|line| text.push_str(&format!("  - {line}\n")));
-    }
 }

@@ -13,13 +13,14 @@ use diptych_simulate::load;
 
 use crate::business::Business;
 use crate::progress::{ImportBar, QuestionBar, rows_bar};
-use crate::{demo, params, render};
+use crate::{demo, params, render, serve};
 
 /// Runs the command that was given.
 pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
-    let (name, matches) = matches.subcommand().expect("a command is required");
+    let Some((name, matches)) = matches.subcommand() else { return serve::open_app() };
     let bench = || Workbench::open(dir(matches));
     match name {
+        "serve" => serve::run(matches),
         "demo" => demo::run(matches),
         "init" => init_workspace(matches),
         "import" => import_files(&bench()?, matches),
@@ -37,7 +38,8 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     }
 }
 
-fn dir(matches: &ArgMatches) -> &Path {
+/// Returns the folder of the workspace.
+pub fn dir(matches: &ArgMatches) -> &Path {
     matches.get_one::<PathBuf>("dir").expect("a folder is required")
 }
 
@@ -188,7 +190,7 @@ fn report(bench: &Workbench, matches: &ArgMatches) -> anyhow::Result<()> {
     let text = match format(matches) {
         "json" => report.to_json(),
         "html" => report.to_html(),
-        _ => render::report(&report),
+        _ => report.to_text(),
     };
     match matches.get_one::<PathBuf>("output") {
         None => print(&text),
@@ -265,43 +267,21 @@ fn who(bench: &Workbench, matches: &ArgMatches) -> anyhow::Result<()> {
     let people = bench.who(&question, cell, matches.get_one::<String>("group").map(String::as_str))?;
     match format(matches) {
         "json" => print(&serde_json::to_string_pretty(&people)?),
-        "csv" => {
-            let mut text = String::from("actor,time,name\r\n");
-            for unit in &people.units {
-                for (time_us, name) in &unit.rows {
-                    let time = diptych_event::time::format_instant(*time_us);
-                    let quoted = diptych_engine::answer::quoted;
-                    text.push_str(&format!("{},{time},{}\r\n", quoted(&unit.actor), quoted(name)));
-                }
-            }
-            print(&text)
-        }
+        "csv" => print(&people.to_csv()),
         _ => print(&render::people(&people, number(matches, "limit") as usize)),
     }
 }
 
 fn sql(bench: &Workbench, matches: &ArgMatches) -> anyhow::Result<()> {
     let rows = bench.sql(matches.get_one::<String>("query").expect("it is required"))?;
-    let mut out = Vec::new();
     match format(matches) {
-        "json" => {
-            let mut writer = arrow::json::ArrayWriter::new(&mut out);
-            writer.write_batches(&rows.batches.iter().collect::<Vec<_>>())?;
-            writer.finish()?;
-        }
-        "csv" => {
-            let mut writer = arrow::csv::WriterBuilder::new().with_header(true).build(&mut out);
-            let empty = arrow::array::RecordBatch::new_empty(rows.schema.clone());
-            for batch in if rows.batches.is_empty() { std::slice::from_ref(&empty) } else { &rows.batches } {
-                writer.write(batch)?;
-            }
-        }
+        "json" => print(&rows.to_json()?),
+        "csv" => print(&rows.to_csv()?),
         _ => {
             let table = arrow::util::pretty::pretty_format_batches_with_schema(rows.schema.clone(), &rows.batches);
-            out.extend(table?.to_string().into_bytes());
+            print(&table?.to_string())
         }
     }
-    print(&String::from_utf8(out).context("the result is not text")?)
 }
 
 fn schema(matches: &ArgMatches) -> anyhow::Result<()> {

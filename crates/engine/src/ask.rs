@@ -19,7 +19,7 @@ use diptych_store::undeclared::Undeclared;
 
 use crate::EngineError;
 use crate::accounts::{self, Rows};
-use crate::answer::{Answer, AskedModifiers, Base, Difference, Group, Knowledge, Window};
+use crate::answer::{Answer, AskedModifiers, Base, Difference, Group, Knowledge, Window, quoted};
 use crate::expressions::{Compiled, Compiler, names_column};
 use crate::modifiers::{Profile, RowColumns, RowExpression, actor_batch, actor_schema};
 use crate::watch::{Unwatched, Watch};
@@ -81,6 +81,25 @@ pub struct People {
     pub cell: Cell,
     /// Its units, in order of actor and time.
     pub units: Vec<Witness>,
+}
+
+impl People {
+    /// Returns the number of distinct actors.
+    pub fn n_actors(&self) -> usize {
+        // Units are in order of their actors.
+        self.units.chunk_by(|one, next| one.actor == next.actor).count()
+    }
+
+    /// Writes the units as CSV: one row per row of a unit.
+    pub fn to_csv(&self) -> String {
+        let mut text = String::from("actor,time,name\r\n");
+        for unit in &self.units {
+            for (time_us, name) in &unit.rows {
+                text.push_str(&format!("{},{},{}\r\n", quoted(&unit.actor), format_instant(*time_us), quoted(name)));
+            }
+        }
+        text
+    }
 }
 
 /// The timelines that a question reads, and what is known about them.
@@ -187,15 +206,22 @@ impl Workbench {
         }
     }
 
-    /// Lists the people behind a cell of an answer; `group` names a group of `--by`.
+    /// Lists the people behind a cell of an answer; `group` names a group of `--by` or `--versus`.
     pub fn who(&self, question: &Question, cell: &str, group: Option<&str>) -> Result<People, EngineError> {
         let mut question = question.clone();
         if let Some(group) = group {
             // A group is the same question with a condition: the law that tests hold over every operator.
             let modifiers = &mut question.modifiers;
-            let by = modifiers.by.take().ok_or_else(|| EngineError::Wrong("--group has a meaning only with --by".into()))?;
-            let value = group.replace('\'', "''");
-            let condition = if group == "(none)" { format!("({by}) is null") } else { format!("cast(({by}) as varchar) = '{value}'") };
+            let condition = match (modifiers.by.take(), modifiers.versus.take()) {
+                (Some(by), _) if group == "(none)" => format!("({by}) is null"),
+                (Some(by), _) => format!("cast(({by}) as varchar) = '{}'", group.replace('\'', "''")),
+                (None, Some(versus)) if group == versus => format!("({versus})"),
+                (None, Some(versus)) if group == not(&versus) => format!("not coalesce(({versus}), false)"),
+                (None, Some(versus)) => {
+                    return Err(EngineError::Wrong(format!("--group: the groups are \"{versus}\" and \"{}\"", not(&versus))));
+                }
+                (None, None) => return Err(EngineError::Wrong("--group has a meaning only with --by or --versus".into())),
+            };
             modifiers.filter = Some(match modifiers.filter.take() {
                 Some(filter) => format!("({filter}) and {condition}"),
                 None => condition,
@@ -492,12 +518,17 @@ impl Asking<'_> {
     }
 }
 
+/// Returns the name of the group of those that do not meet a condition.
+fn not(condition: &str) -> String {
+    format!("not ({condition})")
+}
+
 /// Gives the two groups of `--versus` their names, the ones that meet the condition first.
 fn name_versus(groups: &mut [Group], condition: &str) {
     for group in groups.iter_mut() {
         group.group = Some(match group.group.as_deref() {
             Some("true") => condition.to_owned(),
-            _ => format!("not ({condition})"),
+            _ => not(condition),
         });
     }
     groups.sort_by_key(|group| group.group.as_deref() != Some(condition));

@@ -1,22 +1,27 @@
 //! `diptych check`: the spec against the data.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use diptych_event::account::{SESSION_STARTED, TOUCHPOINT, is_derived, task_started};
-use diptych_event::spec::Match;
-use diptych_event::suggest;
+use diptych_event::spec::{Match, Text};
 use diptych_event::time::{format_duration, format_instant, parse_duration};
 use diptych_event::timeline::{NO_CODE, Values};
+use diptych_event::{Names, suggest};
+use diptych_store::StoreError;
 use diptych_store::relations::{Membership, Relations};
 use diptych_store::timelines::Timelines;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::accounts::Rows;
+use crate::expressions::Compiler;
+use crate::modifiers::RowColumns;
 use crate::watch::Unwatched;
 use crate::{EngineError, Workbench};
 
 /// Something in the spec that the data does not bear out, or the other way round.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Finding {
     /// What it is about: `task order`, `stage loyalty`.
     pub about: String,
@@ -25,6 +30,55 @@ pub struct Finding {
 }
 
 impl Workbench {
+    /// Reads a spec that is not yet that of the workspace and compares it with the data, without writing anything.
+    ///
+    /// What would need new timelines (tasks nobody starts, stages nobody enters) is found by [`Workbench::check_spec`]
+    /// once the spec is in use.
+    pub fn check_text(root: &Path, text: &str) -> Result<Vec<Finding>, EngineError> {
+        let bench = Self::with_text(root, text.to_owned())?;
+        let users = match bench.store() {
+            Ok(store) => Timelines::open(&store)?,
+            Err(EngineError::Store(StoreError::NotAWorkspace { .. })) => None,
+            Err(error) => return Err(error),
+        };
+        let mut findings = Vec::new();
+        let mut find = |about: String, what: String| findings.push(Finding { about, what });
+        if let Some(users) = &users {
+            bench.find_unknown_events(users, &mut find);
+            bench.find_wrong_sql(users, &mut find);
+            bench.find_short_history(users, &mut find);
+        }
+        findings.sort();
+        findings.dedup();
+        Ok(findings)
+    }
+
+    /// Finds conditions that cannot be read, or that name columns which timelines do not have.
+    fn find_wrong_sql(&self, users: &Timelines, find: &mut impl FnMut(String, String)) {
+        let columns = self.timeline_columns();
+        let dictionaries = vec![Names::default(); columns.len()];
+        let rows = RowColumns::new(&users.names, &dictionaries, &columns);
+        let compiler = Compiler::new();
+        let spec = self.spec();
+        let mut each = |about: String, text: &Text, is_condition: bool| {
+            let compiled = rows.compile(&compiler, &about, &text.text);
+            let checked = compiled.and_then(|compiled| if is_condition { compiled.check_condition(&rows) } else { Ok(()) });
+            if let Err(error) = checked {
+                find(about, format!("line {}: {}", text.line, error.to_string().lines().next().unwrap_or_default()));
+            }
+        };
+        for (name, condition) in &spec.segments {
+            each(format!("segment {name}"), condition, true);
+        }
+        for channel in &spec.channels {
+            each(format!("channel {}", channel.name.text), &channel.condition, true);
+        }
+        for meant in spec.journey_matches() {
+            meant.condition.iter().for_each(|condition| each("a condition".into(), condition, true));
+        }
+        spec.money.margin.iter().for_each(|margin| each("margin".into(), margin, false));
+    }
+
     /// Compares the spec with the data; no finding means that they fit together.
     pub fn check_spec(&self) -> Result<Vec<Finding>, EngineError> {
         let (users, _) = self.timelines()?;

@@ -1,6 +1,7 @@
 //! Why a command cannot be carried out.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use diptych_event::spec::SpecError;
 use diptych_intake::IntakeError;
@@ -58,6 +59,12 @@ pub enum EngineError {
     Memory {
         /// The limit.
         limit_bytes: usize,
+    },
+    /// The answer would take longer than allowed.
+    #[error("this takes longer than {} s; ask for less (a condition, fewer joined tables, a shorter time)", limit.as_secs())]
+    Time {
+        /// The limit.
+        limit: Duration,
     },
 }
 

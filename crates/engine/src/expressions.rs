@@ -6,6 +6,8 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, DataFusionError, SchemaError};
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, TryCast};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -26,12 +28,25 @@ pub struct Compiled {
     pub columns: Vec<String>,
 }
 
-/// Makes the session that every expression and query of this program runs in.
+/// Makes the session that every expression of this program runs in.
 pub fn session() -> SessionContext {
+    SessionContext::new_with_config(session_config())
+}
+
+/// Makes the session of a query; with a limit, what does not fit into memory is refused instead of being put on the disk.
+pub fn session_within(memory_bytes: Option<usize>) -> Result<SessionContext, EngineError> {
+    let Some(memory_bytes) = memory_bytes else { return Ok(session()) };
+    let no_disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled);
+    let runtime = RuntimeEnvBuilder::new().with_memory_limit(memory_bytes, 1.0).with_disk_manager_builder(no_disk).build_arc();
+    let runtime = runtime.map_err(|error| EngineError::Wrong(error.to_string()))?;
+    Ok(SessionContext::new_with_config_rt(session_config(), runtime))
+}
+
+fn session_config() -> SessionConfig {
     let mut config = SessionConfig::new();
     config.options_mut().sql_parser.enable_ident_normalization = false;
     config.options_mut().execution.time_zone = Some("UTC".into());
-    SessionContext::new_with_config(config)
+    config
 }
 
 impl Compiler {

@@ -23,6 +23,7 @@ use diptych_store::ids::{Ids, Key, Known};
 use diptych_store::log::Log;
 use diptych_store::timelines;
 use diptych_store::{StoreError, Workspace, hash};
+use schemars::JsonSchema;
 use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -73,7 +74,7 @@ pub enum Progress<'a> {
 }
 
 /// What became of one file.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Imported {
     /// The file.
     pub file: String,
@@ -562,7 +563,7 @@ fn repeated(text: &str, n_rows: usize) -> ArrayRef {
 }
 
 /// Takes the quoted value out of a reason, so that reasons can be counted.
-fn generic(reason: &str) -> String {
+pub(crate) fn generic(reason: &str) -> String {
     let parts: Vec<&str> = reason.splitn(3, '`').collect();
     match parts.as_slice() {
         [before, _, after] => format!("{before}…{after}"),

@@ -3,11 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use arrow::array::{Array, ArrayRef};
 use diptych_event::Spec;
 use diptych_event::spec::SourceSpec;
 use diptych_intake::profile::{ColumnProfile, Kind, Profile, ROWS_DEFAULT, profile};
 use diptych_intake::{Format, Reader, format_of};
 use diptych_store::Workspace;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::EngineError;
 use crate::import::format_for;
@@ -22,6 +25,139 @@ pub struct Made {
     pub report: String,
 }
 
+/// What files seem to be, and the spec that would follow.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Proposed {
+    /// The files.
+    pub files: Vec<FileProfile>,
+    /// The whole diptych.yaml that the guesses make, together with the one that is there.
+    pub spec: String,
+    /// What a reader should look at.
+    pub said: Vec<String>,
+}
+
+/// What one file seems to be.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct FileProfile {
+    /// Name of the file.
+    pub file: String,
+    /// Source that it would be.
+    pub source: String,
+    /// Format, by its name.
+    pub format: String,
+    /// Rows looked at.
+    pub rows_seen: u64,
+    /// Rows among them that cannot be read.
+    pub rejected: u64,
+    /// What the event's name would be taken from: an SQL expression.
+    pub event: String,
+    /// Its columns, in order.
+    pub columns: Vec<ColumnGuess>,
+    /// The first rows as they stand.
+    pub rows: Vec<Vec<Option<String>>>,
+}
+
+/// What one column seems to be.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ColumnGuess {
+    /// Its name.
+    pub name: String,
+    /// What the values seem to be.
+    pub kind: &'static str,
+    /// Distinct values among the rows looked at.
+    pub n_distinct: u64,
+    /// Rows without a value.
+    pub blank: u64,
+    /// The most frequent values.
+    pub samples: Vec<SampleCount>,
+    /// The field of events that it would be; none where it would be a property or nothing.
+    pub role: Option<String>,
+    /// How sure the role is: `sure`, `likely` or `guess`.
+    pub sure: Option<&'static str>,
+    /// Why it has the role.
+    pub why: Option<String>,
+    /// Share of the values that are of the kind.
+    pub fitting: Option<f64>,
+}
+
+/// A value and how often it stands.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SampleCount {
+    /// The value.
+    pub text: String,
+    /// Rows.
+    pub n: u64,
+}
+
+/// Rows of a file that a profile shows.
+const N_ROWS_SHOWN: usize = 8;
+
+/// Looks at files and proposes a spec, writing nothing; in a workspace with a spec, the new sources are put into it.
+pub fn propose(root: &Path, files: &[PathBuf]) -> Result<Proposed, EngineError> {
+    let guesses: Result<Vec<Guess>, EngineError> = files.iter().map(|file| Guess::of(file)).collect();
+    let mut guesses = guesses?;
+    let known = fs::read_to_string(root.join(SPEC_FILE)).ok();
+    let known_spec = known.as_deref().and_then(|text| Spec::parse(text).ok());
+    let taken: Vec<String> = known_spec.iter().flat_map(|spec| spec.sources.keys().cloned()).collect();
+    make_names_distinct(&mut guesses, &taken);
+    let name = root.canonicalize().ok().and_then(|root| root.file_name().map(|name| name.to_string_lossy().into_owned()));
+    let spec = match (&known, &known_spec) {
+        (Some(text), Some(spec)) if !spec.sources.is_empty() => add_to_spec(text, spec, &guesses),
+        (_, Some(spec)) if !spec.name.is_empty() => write_spec(&spec.name, DATA_FILES, &guesses),
+        _ => write_spec(&name.unwrap_or_default(), DATA_FILES, &guesses),
+    };
+    Spec::parse(&spec).map_err(|source| EngineError::Spec { path: root.join(SPEC_FILE), source })?;
+    let mut said = Vec::new();
+    for guess in &guesses {
+        if guess.profile.n_rejections > 0 {
+            said.push(format!("{}: {} rows cannot be read and will go to the quarantine", guess.file, guess.profile.n_rejections));
+        }
+        said.extend(guess.notes.iter().map(|note| format!("{}: {note}", guess.file)));
+        said.push(format!("{}: the event's name is {} ({}: {})", guess.file, guess.event.0, guess.event.1.word(), guess.event.2));
+    }
+    let profiles: Result<Vec<FileProfile>, EngineError> = guesses.iter().zip(files).map(|(guess, file)| guess.shown(file)).collect();
+    Ok(Proposed { files: profiles?, spec, said })
+}
+
+/// Folder of files in a spec that the app makes, where uploads lie.
+const DATA_FILES: &str = "data/";
+
+/// Puts new sources, and properties that are not declared yet, into a spec that has some, leaving all else as it stands.
+fn add_to_spec(text: &str, known: &Spec, guesses: &[Guess]) -> String {
+    let mut properties = String::new();
+    for (name, kind) in declared(guesses) {
+        if !known.properties.contains_key(name) {
+            properties.push_str(&property_line(name, kind));
+        }
+    }
+    let sources: String = guesses.iter().map(|guess| write_source(guess, DATA_FILES)).collect();
+    let with_properties = add_to_block(text, "properties", &properties);
+    add_to_block(&with_properties, "sources", &sources)
+}
+
+/// Puts lines at the start of a block of the outermost level, making the block where there is none.
+fn add_to_block(text: &str, name: &str, lines: &str) -> String {
+    if lines.is_empty() {
+        return text.to_owned();
+    }
+    let head = format!("{name}:");
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let is_block = line.strip_prefix(&head).is_some_and(|rest| rest.trim().is_empty() || rest.trim_start().starts_with('#'));
+        at += line.len();
+        if is_block {
+            let rest = &text[at..];
+            // The lines take the indentation of those that are there.
+            let first = rest.lines().find(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
+            let indent = first.map_or(2, |line| line.len() - line.trim_start().len()).max(1);
+            let moved: String = lines.lines().map(|line| format!("{}{}\n", " ".repeat(indent), &line[2..])).collect();
+            return format!("{}{moved}{rest}", &text[..at]);
+        }
+    }
+    let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    format!("{text}{end}{head}\n{lines}")
+}
+
 /// Most distinct values of a text column that is declared as a property.
 const DISTINCT_OF_PROPERTY: u64 = 5_000;
 
@@ -33,9 +169,9 @@ pub fn init(root: &Path, files: &[PathBuf], n_shards: u32) -> Result<Made, Engin
     }
     let guesses: Result<Vec<Guess>, EngineError> = files.iter().map(|file| Guess::of(file)).collect();
     let mut guesses = guesses?;
-    make_names_distinct(&mut guesses);
+    make_names_distinct(&mut guesses, &[]);
     let name = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let spec = write_spec(&name, &guesses);
+    let spec = write_spec(&name, "", &guesses);
     if !guesses.is_empty() {
         Spec::parse(&spec).map_err(|source| EngineError::Spec { path: path.clone(), source })?;
     }
@@ -59,6 +195,17 @@ impl Surety {
             Surety::Sure => "sure",
             Surety::Likely => "likely",
             Surety::Unsure => "a guess, please check",
+        }
+    }
+}
+
+impl Surety {
+    /// Returns the word for screens.
+    fn short(self) -> &'static str {
+        match self {
+            Surety::Sure => "sure",
+            Surety::Likely => "likely",
+            Surety::Unsure => "guess",
         }
     }
 }
@@ -88,12 +235,7 @@ struct Guess {
 
 impl Guess {
     fn of(file: &Path) -> Result<Self, EngineError> {
-        let source: SourceSpec = serde_json::from_value(serde_json::json!({ "events": [] })).expect("an empty source is a source");
-        let format = match format_of(file) {
-            Some(format @ Format::Csv(_)) => format,
-            _ => format_for(file, &source)?,
-        };
-        let mut reader = Reader::open(file, &format, 8_192)?;
+        let mut reader = Self::open(file)?;
         let profile = profile(&mut reader, ROWS_DEFAULT)?;
         let mut guess = Self {
             name: source_name(file),
@@ -111,6 +253,47 @@ impl Guess {
         guess.choose_event();
         guess.choose_properties();
         Ok(guess)
+    }
+
+    /// Opens the file as it is to be read.
+    fn open(file: &Path) -> Result<Reader, EngineError> {
+        let source: SourceSpec = serde_json::from_value(serde_json::json!({ "events": [] })).expect("an empty source is a source");
+        let format = match format_of(file) {
+            Some(format @ Format::Csv(_)) => format,
+            _ => format_for(file, &source)?,
+        };
+        Ok(Reader::open(file, &format, 8_192)?)
+    }
+
+    /// Returns what a screen shows of the guess.
+    fn shown(&self, file: &Path) -> Result<FileProfile, EngineError> {
+        let columns = self.profile.columns.iter().map(|column| {
+            let choice = self.choices.iter().find(|choice| choice.column == column.name);
+            let is_event = self.event.0 == identifier(&column.name);
+            let event = is_event.then(|| ("name".to_owned(), self.event.1, self.event.2.clone()));
+            let role = choice.map(|choice| (choice.field.to_owned(), choice.surety, choice.why.clone())).or(event);
+            ColumnGuess {
+                name: column.name.clone(),
+                kind: kind_word(&column.kind),
+                n_distinct: column.n_distinct,
+                blank: column.n_nulls,
+                samples: column.samples.iter().map(|sample| SampleCount { text: sample.text.clone(), n: sample.n }).collect(),
+                sure: role.as_ref().map(|(_, surety, _)| surety.short()),
+                why: role.as_ref().map(|(.., why)| why.clone()),
+                role: role.map(|(field, ..)| field),
+                fitting: column.share_fitting(),
+            }
+        });
+        Ok(FileProfile {
+            file: self.file.clone(),
+            source: self.name.clone(),
+            format: format_word(file),
+            rows_seen: self.profile.n_rows,
+            rejected: self.profile.n_rejections,
+            event: self.event.0.clone(),
+            columns: columns.collect(),
+            rows: first_rows(file)?,
+        })
     }
 
     fn best(&self, words: &[&str], fits: impl Fn(&ColumnProfile) -> bool) -> Option<(usize, &ColumnProfile)> {
@@ -285,6 +468,42 @@ impl Guess {
     }
 }
 
+/// Returns the word for what values seem to be.
+fn kind_word(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Time { .. } => "time",
+        Kind::Integer => "integer",
+        Kind::Number => "number",
+        Kind::Money => "money",
+        Kind::Boolean => "boolean",
+        Kind::Url => "url",
+        Kind::Email => "email",
+        Kind::Identifier => "identifier",
+        Kind::Category => "category",
+        Kind::UniqueId => "unique_id",
+        Kind::Text => "text",
+        Kind::Empty => "empty",
+    }
+}
+
+/// Returns the word for a file's format: the ending of its name without that of its compression.
+fn format_word(file: &Path) -> String {
+    let name = file.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let plain = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
+    plain.rsplit_once('.').map_or(plain, |(_, ending)| ending).to_owned()
+}
+
+/// Reads the first rows as texts.
+fn first_rows(file: &Path) -> Result<Vec<Vec<Option<String>>>, EngineError> {
+    let mut reader = Guess::open(file)?;
+    let Some(piece) = reader.next()? else { return Ok(Vec::new()) };
+    let rows = piece.rows.slice(0, piece.rows.num_rows().min(N_ROWS_SHOWN));
+    let text = |column: &ArrayRef, row: usize| {
+        column.is_valid(row).then(|| arrow::util::display::array_value_to_string(column, row).unwrap_or_default())
+    };
+    Ok((0..rows.num_rows()).map(|row| rows.columns().iter().map(|column| text(column, row)).collect()).collect())
+}
+
 fn fitting(column: &ColumnProfile) -> String {
     match column.share_fitting() {
         Some(share) => format!("{:.1} % of {} values fit", 100.0 * share, column.n - column.n_nulls.min(column.n)),
@@ -300,12 +519,13 @@ fn source_name(file: &Path) -> String {
     if clean.is_empty() { "source".into() } else { clean }
 }
 
-fn make_names_distinct(guesses: &mut [Guess]) {
-    for idx in 1..guesses.len() {
+/// Numbers the names of sources that are the same, or that are taken already.
+fn make_names_distinct(guesses: &mut [Guess], taken: &[String]) {
+    for idx in 0..guesses.len() {
         let (before, rest) = guesses.split_at_mut(idx);
         let base = rest[0].name.clone();
         let mut number = 2;
-        while before.iter().any(|guess| guess.name == rest[0].name) {
+        while taken.contains(&rest[0].name) || before.iter().any(|guess| guess.name == rest[0].name) {
             rest[0].name = format!("{base}_{number}");
             number += 1;
         }
@@ -333,7 +553,8 @@ fn yaml(text: &str) -> String {
     }
 }
 
-fn write_spec(name: &str, guesses: &[Guess]) -> String {
+/// Writes a spec; `folder` is where the files lie, relative to the workspace.
+fn write_spec(name: &str, folder: &str, guesses: &[Guess]) -> String {
     let mut text = format!(
         "# What Diptych knows about this business. `diptych schema` prints all that can stand here.\n\
          format: 1\n\
@@ -345,6 +566,22 @@ fn write_spec(name: &str, guesses: &[Guess]) -> String {
         text.push_str("currency: EUR          # of money without a currency of its own; please check\n");
     }
     text.push_str("session:\n  gap: 30m             # a longer gap between two events of a person starts a new session\n");
+    let declared = declared(guesses);
+    if !declared.is_empty() {
+        text.push_str("properties:            # declared ones are fast to ask about; types: text, integer, number, boolean\n");
+        declared.iter().for_each(|(name, kind)| text.push_str(&property_line(name, kind)));
+    }
+    if guesses.is_empty() {
+        text.push_str("sources: {}            # `diptych init DIR --from FILE…` writes them from files; docs/spec.md explains them\n");
+        return text;
+    }
+    text.push_str("sources:\n");
+    guesses.iter().for_each(|guess| text.push_str(&write_source(guess, folder)));
+    text
+}
+
+/// Lists the properties of all files with their types.
+fn declared(guesses: &[Guess]) -> Vec<(&str, &str)> {
     let mut declared: Vec<(&str, &str)> = Vec::new();
     for (name, kind) in guesses.iter().flat_map(|guess| guess.properties.iter()) {
         match declared.iter_mut().find(|(known, _)| known == name) {
@@ -354,35 +591,30 @@ fn write_spec(name: &str, guesses: &[Guess]) -> String {
             None => declared.push((name, kind)),
         }
     }
-    if !declared.is_empty() {
-        text.push_str("properties:            # declared ones are fast to ask about; types: text, integer, number, boolean\n");
-        for (name, kind) in &declared {
-            text.push_str(&format!("  {}: {{ type: {kind} }}\n", yaml(name)));
-        }
+    declared
+}
+
+fn property_line(name: &str, kind: &str) -> String {
+    format!("  {}: {{ type: {kind} }}\n", yaml(name))
+}
+
+fn write_source(guess: &Guess, folder: &str) -> String {
+    let mut text = format!("  {}:\n    files: [{}]\n", guess.name, yaml(&format!("{folder}{}", guess.file)));
+    if let Some(format) = &guess.time_format {
+        text.push_str(&format!("    time_format: {}\n", yaml(format)));
     }
-    if guesses.is_empty() {
-        text.push_str("sources: {}            # `diptych init DIR --from FILE…` writes them from files; docs/spec.md explains them\n");
-        return text;
+    text.push_str("    each:              # SQL expressions over the file's columns\n");
+    for choice in &guess.choices {
+        let line = format!("      {}: {}", choice.field, yaml(&identifier(&choice.column)));
+        text.push_str(&format!("{line:<40} # {}\n", choice.surety.word()));
     }
-    text.push_str("sources:\n");
-    for guess in guesses {
-        text.push_str(&format!("  {}:\n    files: [{}]\n", guess.name, yaml(&guess.file)));
-        if let Some(format) = &guess.time_format {
-            text.push_str(&format!("    time_format: {}\n", yaml(format)));
-        }
-        text.push_str("    each:              # SQL expressions over the file's columns\n");
-        for choice in &guess.choices {
-            let line = format!("      {}: {}", choice.field, yaml(&identifier(&choice.column)));
-            text.push_str(&format!("{line:<40} # {}\n", choice.surety.word()));
-        }
-        text.push_str("      properties:\n");
-        for (name, _) in &guess.properties {
-            text.push_str(&format!("        {}: {}\n", yaml(name), yaml(&identifier(name))));
-        }
-        text.push_str("        '*': rest      # every other column, under its own name\n");
-        let line = format!("      - name: {}", yaml(&guess.event.0));
-        text.push_str(&format!("    events:\n{line:<40} # {}\n", guess.event.1.word()));
+    text.push_str("      properties:\n");
+    for (name, _) in &guess.properties {
+        text.push_str(&format!("        {}: {}\n", yaml(name), yaml(&identifier(name))));
     }
+    text.push_str("        '*': rest      # every other column, under its own name\n");
+    let line = format!("      - name: {}", yaml(&guess.event.0));
+    text.push_str(&format!("    events:\n{line:<40} # {}\n", guess.event.1.word()));
     text
 }
 

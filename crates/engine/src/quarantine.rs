@@ -18,7 +18,7 @@ pub const ID_COLUMN: &str = "diptych_rejection";
 pub const REASON_COLUMN: &str = "diptych_reason";
 
 /// A row in the quarantine.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Rejected {
     /// Id of the rejection.
     pub rejection: String,
@@ -63,10 +63,37 @@ impl Workbench {
         Ok(rejected)
     }
 
+    /// Imports a corrected CSV of rejected rows, as [`export_csv`] wrote it.
+    pub fn import_corrected(
+        &self,
+        csv: &[u8],
+        options: &import::Options,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<Imported>, EngineError> {
+        if !csv.starts_with(ID_COLUMN.as_bytes()) {
+            return Err(EngineError::Wrong(format!("the first column must be {ID_COLUMN}, as the export wrote it")));
+        }
+        let mut options = options.clone();
+        if options.source.is_none() {
+            let sources: BTreeSet<String> = self.quarantine(None)?.into_iter().map(|row| row.source).collect();
+            if sources.len() > 1 {
+                let names: Vec<&str> = sources.iter().map(String::as_str).collect();
+                return Err(EngineError::Wrong(format!("say which source the rows are of: {}", names.join(", "))));
+            }
+            options.source = sources.into_iter().next();
+        }
+        // The same content has the same name, so that sending it twice imports it once.
+        let path: PathBuf = self.store()?.store(&format!("corrected-{}.csv", crate::fingerprint(csv)));
+        fs::write(&path, csv).map_err(|error| EngineError::file(&path, format!("cannot be written: {error}")))?;
+        let imported = import::import(self, std::slice::from_ref(&path), &options, progress);
+        let _ = fs::remove_file(&path);
+        imported
+    }
+
     /// Writes the quarantine of one source as CSV that can be corrected and imported again.
     pub fn export_quarantine(&self, source: &str, to: &Path) -> Result<usize, EngineError> {
         let rejected = self.quarantine(Some(source))?;
-        fs::write(to, to_csv(&rejected)).map_err(|error| EngineError::file(to, format!("cannot be written: {error}")))?;
+        fs::write(to, export_csv(&rejected)).map_err(|error| EngineError::file(to, format!("cannot be written: {error}")))?;
         Ok(rejected.len())
     }
 
@@ -80,7 +107,7 @@ impl Workbench {
         for source in sources {
             let rows: Vec<Rejected> = rejected.iter().filter(|row| row.source == source).cloned().collect();
             let path: PathBuf = self.store()?.store(&format!("retry-{}.csv", rows.len()));
-            fs::write(&path, to_csv(&rows)).map_err(|error| EngineError::file(&path, format!("cannot be written: {error}")))?;
+            fs::write(&path, export_csv(&rows)).map_err(|error| EngineError::file(&path, format!("cannot be written: {error}")))?;
             let options = import::Options { source: Some(source), ..options.clone() };
             let result = import::import(self, &[path.clone()], &options, progress);
             let _ = fs::remove_file(&path);
@@ -91,7 +118,7 @@ impl Workbench {
 }
 
 /// Writes rejected rows as CSV with the columns that they had; a row that could not be split has its text in `_raw`.
-fn to_csv(rejected: &[Rejected]) -> String {
+pub fn export_csv(rejected: &[Rejected]) -> String {
     let objects: Vec<BTreeMap<String, String>> = rejected.iter().map(|row| columns_of(&row.original)).collect();
     let mut names: Vec<String> = Vec::new();
     for row in rejected {

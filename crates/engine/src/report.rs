@@ -4,6 +4,9 @@
 //! Frictions are named when their p stays under .05 adjusted over all signals of all drop-offs of the page (DECISIONS 19).
 
 mod html;
+mod text;
+
+pub(crate) use html::escape;
 
 use diptych_event::spec::Owner;
 use diptych_journey::Cell;
@@ -115,6 +118,11 @@ impl Report {
     /// Writes the page as JSON.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("a report is plain data")
+    }
+
+    /// Writes the page as text for a terminal.
+    pub fn to_text(&self) -> String {
+        text::write(self)
     }
 
     /// Writes the page as one HTML file that needs nothing else.
@@ -429,7 +437,7 @@ fn limits_of(no_strata: bool, sessions: &Answer, drop_offs: &[DropOff]) -> Vec<S
     limits
 }
 
-fn owner_text(owner: &Owner) -> String {
+pub(crate) fn owner_text(owner: &Owner) -> String {
     [&owner.department, &owner.person].into_iter().flatten().cloned().collect::<Vec<_>>().join(", ")
 }
 

@@ -18,17 +18,21 @@
 mod derived;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef, UInt64Type};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::DataFusionError;
 use datafusion::datasource::MemTable;
 use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use diptych_store::log::Log;
+use serde_json::Value;
 
 use crate::EngineError;
-use crate::expressions::session;
+use crate::expressions::session_within;
 use crate::workspace::Workbench;
 
 /// Tables that a query may name.
@@ -36,34 +40,169 @@ pub fn tables() -> impl Iterator<Item = &'static str> {
     ["events", "quarantine", "imports", "series", "notes"].into_iter().chain(derived::DERIVED.iter().map(|(name, _)| *name))
 }
 
+/// Longest query: longer ones nest so deep that reading them takes more stack than there is.
+const QUERY_BYTES_MAX: usize = 64 << 10;
+
+/// What a query may take; nothing is limited unless said.
+#[derive(Debug, Clone, Default)]
+pub struct SqlLimits {
+    /// Rows of the answer; more are left out.
+    pub n_rows: Option<usize>,
+    /// Time.
+    pub time: Option<Duration>,
+    /// Bytes of memory.
+    pub memory_bytes: Option<usize>,
+}
+
 /// The rows of a query's answer.
+#[derive(Debug)]
 pub struct Rows {
     /// Columns.
     pub schema: SchemaRef,
     /// Rows, in the order that the query says; without `order by` the order is not fixed.
     pub batches: Vec<RecordBatch>,
+    /// Whether rows were left out by [`SqlLimits::n_rows`].
+    pub is_cut: bool,
+}
+
+impl Rows {
+    /// Leaves out what is beyond a number of rows.
+    fn cut(&mut self, n_rows: usize) {
+        let mut left = n_rows;
+        for batch in &mut self.batches {
+            self.is_cut |= batch.num_rows() > left;
+            *batch = batch.slice(0, batch.num_rows().min(left));
+            left -= batch.num_rows();
+        }
+        self.batches.retain(|batch| batch.num_rows() > 0);
+    }
+
+    /// Writes the rows as CSV with a header.
+    pub fn to_csv(&self) -> Result<String, EngineError> {
+        let mut out = Vec::new();
+        let mut writer = arrow::csv::WriterBuilder::new().with_header(true).build(&mut out);
+        let empty = RecordBatch::new_empty(self.schema.clone());
+        for batch in if self.batches.is_empty() { std::slice::from_ref(&empty) } else { &self.batches } {
+            writer.write(batch).map_err(unwritable)?;
+        }
+        drop(writer);
+        String::from_utf8(out).map_err(|_| unwritable("the result is not text"))
+    }
+
+    /// Writes the rows as a JSON list of objects.
+    pub fn to_json(&self) -> Result<String, EngineError> {
+        let mut writer = arrow::json::ArrayWriter::new(Vec::new());
+        writer.write_batches(&self.batches.iter().collect::<Vec<_>>()).map_err(unwritable)?;
+        writer.finish().map_err(unwritable)?;
+        String::from_utf8(writer.into_inner()).map_err(|_| unwritable("the result is not text"))
+    }
+
+    /// Returns the columns with words for their types.
+    pub fn columns(&self) -> Vec<(String, String)> {
+        let word = |data_type: &DataType| match data_type {
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..) => "text".to_owned(),
+            DataType::Boolean => "boolean".to_owned(),
+            DataType::Timestamp(..) => "time".to_owned(),
+            other if other.is_integer() => "integer".to_owned(),
+            other if other.is_floating() => "number".to_owned(),
+            other => other.to_string(),
+        };
+        self.schema.fields().iter().map(|field| (field.name().clone(), word(field.data_type()))).collect()
+    }
+
+    /// Returns the values row by row: numbers, truths, nothing, and texts for all else.
+    pub fn values(&self) -> Result<Vec<Vec<Value>>, EngineError> {
+        let mut rows: Vec<Vec<Value>> = Vec::new();
+        for batch in &self.batches {
+            let columns: Result<Vec<Vec<Value>>, EngineError> = batch.columns().iter().map(values_of).collect();
+            let columns = columns?;
+            rows.extend((0..batch.num_rows()).map(|row| columns.iter().map(|column| column[row].clone()).collect()));
+        }
+        Ok(rows)
+    }
+}
+
+fn unwritable(error: impl std::fmt::Display) -> EngineError {
+    EngineError::Wrong(format!("the rows cannot be written: {error}"))
+}
+
+/// Returns the values of a column.
+fn values_of(column: &ArrayRef) -> Result<Vec<Value>, EngineError> {
+    let data_type = column.data_type();
+    if data_type.is_integer() && *data_type != DataType::UInt64 {
+        let numbers = cast(column, &DataType::Int64).map_err(unwritable)?;
+        return Ok(numbers.as_primitive::<Int64Type>().iter().map(Value::from).collect());
+    }
+    if *data_type == DataType::UInt64 {
+        return Ok(column.as_primitive::<UInt64Type>().iter().map(Value::from).collect());
+    }
+    if data_type.is_floating() {
+        let numbers = cast(column, &DataType::Float64).map_err(unwritable)?;
+        return Ok(numbers.as_primitive::<Float64Type>().iter().map(Value::from).collect());
+    }
+    if let Some(truths) = column.as_boolean_opt() {
+        return Ok(truths.iter().map(Value::from).collect());
+    }
+    let options = FormatOptions::default();
+    let formatter = ArrayFormatter::try_new(column, &options).map_err(unwritable)?;
+    let text = |row: usize| formatter.value(row).try_to_string().map(Value::from).map_err(unwritable);
+    let nulls = column.logical_nulls();
+    let is_null = |row: usize| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
+    (0..column.len()).map(|row| if is_null(row) { Ok(Value::Null) } else { text(row) }).collect()
 }
 
 impl Workbench {
     /// Runs a query; it can only read, and only the workspace's tables.
     pub fn sql(&self, query: &str) -> Result<Rows, EngineError> {
+        self.sql_within(query, &SqlLimits::default())
+    }
+
+    /// Runs a query that may take only so much.
+    pub fn sql_within(&self, query: &str, limits: &SqlLimits) -> Result<Rows, EngineError> {
+        if query.len() > QUERY_BYTES_MAX {
+            return Err(EngineError::Wrong(format!(
+                "the query has more than {QUERY_BYTES_MAX} bytes; put long lists of values into a file and import it"
+            )));
+        }
         let log = Log::open(&self.store()?)?;
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| EngineError::Wrong(error.to_string()))?;
-        let context = session();
-        let wrong = |error: DataFusionError| EngineError::Sql { place: "SQL".into(), sql: query.into(), what: self.explain_sql(&error) };
+        let context = session_within(limits.memory_bytes)?;
+        let wrong = |error: DataFusionError| match (error.find_root(), limits.memory_bytes) {
+            (DataFusionError::ResourcesExhausted(_), Some(limit_bytes)) => EngineError::Memory { limit_bytes },
+            _ => EngineError::Sql { place: "SQL".into(), sql: query.into(), what: self.explain_sql(&error) },
+        };
         let lower = query.to_lowercase();
         for (name, rows) in self.derived_tables(|table| lower.contains(table))? {
             let table = MemTable::try_new(rows.schema(), vec![vec![rows]]).map_err(wrong)?;
             context.register_table(name, Arc::new(table)).map_err(wrong)?;
         }
-        runtime.block_on(async {
+        let run = async {
             register_log(&context, &log).await?;
             let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
             let frame = context.sql_with_options(query, options).await.map_err(wrong)?;
             let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
-            Ok(Rows { schema, batches: frame.collect().await.map_err(wrong)? })
-        })
+            // One row more than wanted tells whether there are more.
+            let frame = match limits.n_rows {
+                Some(n_rows) => frame.limit(0, Some(n_rows.saturating_add(1))).map_err(wrong)?,
+                None => frame,
+            };
+            let batches = frame.collect().await.map_err(wrong)?;
+            Ok(Rows { schema, batches, is_cut: false })
+        };
+        let rows = match limits.time {
+            Some(time) => {
+                runtime.block_on(async { tokio::time::timeout(time, run).await }).unwrap_or(Err(EngineError::Time { limit: time }))
+            }
+            None => runtime.block_on(run),
+        };
+        // Threads that are still busy with a query that was given up end at their next step, and nobody waits for them.
+        runtime.shutdown_background();
+        let mut rows = rows?;
+        if let Some(n_rows) = limits.n_rows {
+            rows.cut(n_rows);
+        }
+        Ok(rows)
     }
 
     fn explain_sql(&self, error: &DataFusionError) -> String {

@@ -46,7 +46,12 @@ impl Workbench {
             }
             Err(error) => return Err(EngineError::file(&path, format!("cannot be read: {error}"))),
         };
-        let spec = Spec::parse(&yaml).map_err(|source| EngineError::Spec { path: path.clone(), source })?;
+        Self::with_text(root, yaml)
+    }
+
+    /// Opens a workspace folder as if a text were its spec.
+    pub(crate) fn with_text(root: &Path, yaml: String) -> Result<Self, EngineError> {
+        let spec = Spec::parse(&yaml).map_err(|source| EngineError::Spec { path: root.join(SPEC_FILE), source })?;
         Ok(Self { root: root.to_owned(), spec: Arc::new(spec), spec_text: yaml })
     }
 
@@ -66,7 +71,7 @@ impl Workbench {
     }
 
     /// Tells whether some event of the spec maps one of some fields.
-    fn maps(&self, fields: &[&str]) -> bool {
+    pub(crate) fn maps(&self, fields: &[&str]) -> bool {
         self.spec.sources.values().any(|source| source_maps(source, fields))
     }
 

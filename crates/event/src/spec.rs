@@ -72,6 +72,15 @@ pub struct Spec {
     /// What the hinge compares.
     #[serde(default)]
     pub hinge: HingeSpec,
+    /// Conditions with a name, offered wherever a question can be narrowed: SQL on a row, as in `--where`.
+    #[serde(default)]
+    pub segments: BTreeMap<String, Text>,
+    /// Address of the recording of a session; `{user}`, `{start}` and `{end}` (RFC 3339) are filled in.
+    #[serde(default)]
+    pub replay_url: Option<Text>,
+    /// Pictures of pages, for task flows: page, and PNG, JPEG or WebP file in the workspace.
+    #[serde(default)]
+    pub screens: BTreeMap<String, String>,
     /// Kinds of files and what their columns mean.
     #[serde(default)]
     pub sources: BTreeMap<String, SourceSpec>,
@@ -488,6 +497,11 @@ impl Spec {
                 currency,
                 format!("\"{}\" is not an ISO 4217 code; write three capitals such as EUR", currency.text),
             ));
+        }
+        if let Some(url) = &self.replay_url
+            && !["http://", "https://"].iter().any(|scheme| url.text.starts_with(scheme))
+        {
+            return Err(SpecError::at(url, "the address of recordings must begin with https:// or http://"));
         }
         journeys::check(self)?;
         for name in self.properties.keys().chain(self.profiles.keys()) {

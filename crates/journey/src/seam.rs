@@ -57,7 +57,7 @@ pub enum Panel {
 }
 
 /// A picture that suits an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Chart {
     /// Falling bars, one per step.
@@ -461,7 +461,7 @@ pub struct Evidence {
 }
 
 /// One unit behind a cell.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Witness {
     /// The actor.
     pub actor: String,

@@ -108,7 +108,8 @@ fn day(instant: &str) -> &str {
     instant.get(..10).unwrap_or(instant)
 }
 
-fn escape(text: &str) -> String {
+/// Writes a text so that it can stand in HTML.
+pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

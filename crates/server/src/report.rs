@@ -1,0 +1,44 @@
+//! `GET /api/report`: both panels and the hinge on one page.
+
+use axum::extract::State;
+use axum::response::Response;
+use diptych_engine::watch::Unwatched;
+use serde::Deserialize;
+
+use crate::problem::Problem;
+use crate::request::{Params, media};
+use crate::state::{App, work};
+
+/// Parameters of the report.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Wish {
+    format: Format,
+}
+
+/// How the report is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Format {
+    #[default]
+    Json,
+    Html,
+    Text,
+    Pdf,
+}
+
+/// Makes the report.
+pub async fn get(State(app): State<App>, Params(wish): Params<Wish>) -> Result<Response, Problem> {
+    work(&app, move |app, limits| {
+        if wish.format == Format::Pdf {
+            return Err(Problem::new("not_yet", "this build writes no PDF").fix("Ask for HTML and print it."));
+        }
+        let report = app.bench()?.report(&limits, &Unwatched)?;
+        Ok(match wish.format {
+            Format::Html => media("text/html; charset=utf-8", report.to_html()),
+            Format::Text => media("text/plain; charset=utf-8", report.to_text()),
+            Format::Json | Format::Pdf => media("application/json", report.to_json()),
+        })
+    })
+    .await
+}
