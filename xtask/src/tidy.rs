@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("diptych-simulate", &["diptych-event"]),
     ("diptych-testkit", &["diptych-event"]),
     ("diptych-engine", &["diptych-event", "diptych-intake", "diptych-journey", "diptych-store"]),
+    ("diptych-picture", &["diptych-event", "diptych-journey"]),
     ("diptych-server", &["diptych-engine", "diptych-event"]),
     ("diptych-cli", &["diptych-engine", "diptych-event", "diptych-server", "diptych-simulate"]),
     ("xtask", &["diptych-engine", "diptych-server"]),

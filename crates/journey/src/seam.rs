@@ -68,6 +68,24 @@ pub enum Chart {
     Graph,
     /// Cohorts down, periods across.
     Grid,
+    /// One stacked bar per task: succeeded, failed, abandoned, open.
+    Outcomes,
+    /// Shares from the largest to the smallest.
+    Ranking,
+    /// Stages in a row, with those who went on and those who were lost.
+    Stages,
+    /// Accounts at risk per stage: advanced, lost, open; and the money at stake.
+    DropOffs,
+    /// Two times two: uses or not, pays or not.
+    Quadrants,
+    /// Shares of those in touch with each channel, which may overlap.
+    Reach,
+    /// Amounts adding up with time.
+    Curve,
+    /// Promoters, passives, detractors, and the score.
+    Score,
+    /// Differences with their intervals about zero.
+    Forest,
 }
 
 /// Why a question cannot be answered; says what is possible.

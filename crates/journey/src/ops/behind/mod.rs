@@ -134,7 +134,7 @@ impl Operator for Behind {
         anchor: "an account, at the row with which it first entered the stage",
         counting: "Compares accounts that meet a signal at a step with accounts of the same stratum that come to the same step without it; each account counts once per signal, when it first meets it.",
         sources: &["METRICS 3.1–3.6, 3.9", "Hernán & Robins 2016: target trials", "Shapley 1953"],
-        chart: Chart::Histogram,
+        chart: Chart::Forest,
         samples: &[
             r#"{"stage":"awareness"}"#,
             r#"{"stage":"awareness","strata":["device"],"attention":"2h","value_within":"10d"}"#,

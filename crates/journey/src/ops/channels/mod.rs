@@ -138,7 +138,7 @@ impl Operator for Channels {
         anchor: "a row of an account: a touchpoint, a purchase, or its first entering of the stage",
         counting: "Counts contact, not credit: who was touched by two channels is in the share of both, so shares over channels add up to more than 1.",
         sources: &["METRICS 2.11 (touchpoints in a lookback; contact only, no attribution model)", "METRICS C6 (shares of money)"],
-        chart: Chart::Histogram,
+        chart: Chart::Reach,
         samples: &[
             r#"{}"#,
             r#"{"stage":"purchase","lookback":"3d"}"#,

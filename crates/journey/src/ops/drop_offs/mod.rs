@@ -85,7 +85,7 @@ impl Operator for DropOffs {
         anchor: "an account in a stage, at the row with which it first entered",
         counting: "Counts accounts by what became of their first stay in each stage that is neither final nor the last; money at stake is lost accounts times the mean value of one that advanced.",
         sources: &["METRICS 2.2", "METRICS 3.4", "Goodman 1960"],
-        chart: Chart::Funnel,
+        chart: Chart::DropOffs,
         samples: &[r#"{}"#, r#"{"within":"5d","value_within":"3d"}"#, r#"{"value_within":"20d"}"#],
         spec: include_str!("spec.md"),
     };

@@ -123,7 +123,7 @@ impl Operator for Frictions {
         anchor: "an episode, at the row at which its rule is met; a session, at its first row",
         counting: "Counts episodes found by the rules of the spec, the sessions and people that have one, and the episodes during attempts at tasks.",
         sources: &["METRICS 1.9, 1.10, 1.13, 1.14", "METRICS 1.2"],
-        chart: Chart::Histogram,
+        chart: Chart::Ranking,
         samples: &[r#"{}"#, r#"{"friction":["failed"]}"#, r#"{"friction":["rage","left"]}"#],
         spec: include_str!("spec.md"),
     };

@@ -99,7 +99,7 @@ impl Operator for Nps {
         anchor: "a respondent (a member of an account, or the account itself), at an answer; for the response rate at a question",
         counting: "Counts the latest answer of each respondent: the share of promoters (9, 10) minus that of detractors (0 to 6); who did not answer is not in it.",
         sources: &["METRICS 2.7", "Reichheld 2003, The One Number You Need to Grow", "Rocks 2016: adjusted Wald interval"],
-        chart: Chart::Histogram,
+        chart: Chart::Score,
         samples: &[r#"{}"#, r#"{"trend":"month"}"#, r#"{"trend":null}"#],
         spec: include_str!("spec.md"),
     };

@@ -109,7 +109,7 @@ impl Operator for Stages {
         anchor: "a stay in a stage, at the row with which the account entered",
         counting: "Counts stays of accounts in the stages of the spec; stays that go on when observation ends are neither moved nor lost.",
         sources: &["METRICS 2.1", "METRICS 2.2", "Aalen & Johansen 1978"],
-        chart: Chart::Graph,
+        chart: Chart::Stages,
         samples: &[r#"{}"#, r#"{"entries":"first"}"#, r#"{"within":"5d"}"#, r#"{"within":"30d","entries":"first"}"#],
         spec: include_str!("spec.md"),
     };

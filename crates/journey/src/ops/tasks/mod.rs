@@ -90,7 +90,7 @@ impl Operator for Tasks {
         anchor: "an attempt, at its start row; for orphan goals the success row",
         counting: "Counts attempts at the tasks of the spec; attempts that may still go on are open and in no success rate; times are medians.",
         sources: &["METRICS 1.2–1.5", "ISO 9241-11", "ISO/IEC 25022", "Sauro & Lewis 2010"],
-        chart: Chart::Funnel,
+        chart: Chart::Outcomes,
         samples: &[r#"{}"#, r#"{"task":["order"]}"#, r#"{"task":["find","order"]}"#],
         spec: include_str!("spec.md"),
     };

@@ -89,7 +89,7 @@ impl Operator for UsersCustomers {
         anchor: "an account, at its first row ever; --from and --to set the window instead",
         counting: "Counts accounts whose first row lies before the end of the window by whether a member's session started in it and whether they paid for it.",
         sources: &["ISO 8601 weeks", "METRICS 1.3"],
-        chart: Chart::Grid,
+        chart: Chart::Quadrants,
         samples: &[
             r#"{}"#,
             r#"{"period":"month"}"#,

@@ -179,7 +179,7 @@ impl Operator for Value {
         anchor: "a row of an account, with its money; for cohorts and repeat purchase an account, at the row where its clock starts",
         counting: "Adds up money row by row, refunds included; an account pays when that is above 0. After k periods only accounts for whom all of period k was observed are in the mean.",
         sources: &["METRICS 2.8 (historic value)", "METRICS 2.10 (repeat purchase)", "METRICS C2 (t interval)"],
-        chart: Chart::Histogram,
+        chart: Chart::Curve,
         samples: &[
             r#"{"periods":4}"#,
             r#"{"cohort":"week","since":"first_seen","periods":3}"#,
