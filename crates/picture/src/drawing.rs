@@ -46,13 +46,6 @@ impl<'a> Group<'a> {
     }
 }
 
-impl<'a> Drawing<'a> {
-    /// Finds a cell over everything.
-    pub(crate) fn find(&self, id: &str) -> Option<&'a Cell> {
-        find(self.cells, id)
-    }
-}
-
 /// Finds a cell.
 pub(crate) fn find<'a>(cells: &'a [Cell], id: &str) -> Option<&'a Cell> {
     cells.iter().find(|cell| cell.id == id)

@@ -26,8 +26,6 @@ pub enum Paint {
     Line,
     /// One of the six series; counted around.
     Series(usize),
-    /// Text on a bar of any series.
-    OnSeries,
     /// Reached the goal.
     Good,
     /// Neither reached nor failed: abandoned, passive.
@@ -56,7 +54,6 @@ impl Paint {
             Self::Ink => ("ink", "#1b1f24", "#e8edf2"),
             Self::Muted => ("muted", "#545d68", "#a3aeb9"),
             Self::Line => ("line", "#c4ccd4", "#444e59"),
-            Self::OnSeries => ("on-series", "#ffffff", "#101418"),
             Self::Good => ("good", "#0068a8", "#56b4e9"),
             Self::Warn => ("warn", "#8a6100", "#e6b84a"),
             Self::Bad => ("bad", "#b8400a", "#f0874f"),
@@ -105,7 +102,6 @@ mod tests {
                 (Paint::Muted, Paint::Panel),
             ];
             let bars = (0..6).map(Paint::Series).chain([Paint::Good, Paint::Warn, Paint::Bad]);
-            pairs.extend(bars.clone().map(|bar| (Paint::OnSeries, bar)));
             pairs.extend(bars.map(|bar| (bar, Paint::Surface)));
             for (text, ground) in pairs {
                 let contrast = contrast(text, ground, theme);

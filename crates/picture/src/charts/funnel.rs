@@ -1,10 +1,12 @@
 //! Funnel: each step as a column of full height, filled as far as people came; what was lost on the way to it is hatched.
 //!
-//! Narrow pictures have a row per step. With groups, each step has a bar per group, and a table below says the numbers.
+//! Narrow pictures have a row per step. With groups, each step has a bar per group with its numbers beside it.
 
 use diptych_journey::Cell;
 
+use super::bars::{Bar, Rows};
 use super::legend::{self, Key};
+use super::{MAX_GROUPS, Part, more_groups};
 use crate::canvas::{Canvas, Hatch, Rect, Style, Whisker};
 use crate::drawing::{Area, Drawing, find};
 use crate::numbers;
@@ -16,8 +18,6 @@ const HEIGHT: f64 = 220.0;
 const MIN_COLUMN: f64 = 96.0;
 /// Space between columns, for the time between steps.
 const BETWEEN: f64 = 58.0;
-/// Groups that are drawn; the answer has the others.
-const MAX_GROUPS: usize = 8;
 
 /// A step with what belongs to it.
 struct Step<'a> {
@@ -51,19 +51,15 @@ fn steps(cells: &[Cell]) -> Vec<Step<'_>> {
     steps
 }
 
-pub(super) fn draw(canvas: &mut Canvas, drawing: &Drawing, area: Area) -> f64 {
-    let all = steps(drawing.cells);
-    let Some(first) = all.first() else { return area.top };
-    if first.reached.n == 0 {
+pub(super) fn draw(canvas: &mut Canvas, part: Part, area: Area) -> f64 {
+    let all = steps(part.cells);
+    if all.first().is_none_or(|first| first.reached.n == 0) {
         return area.top;
-    }
-    if !drawing.groups.is_empty() {
-        return grouped(canvas, drawing, &all, area);
     }
     let gaps = (all.len() - 1) as f64 * BETWEEN;
     let column = (area.width() - gaps) / all.len() as f64;
     let bottom = if column < MIN_COLUMN { rows(canvas, &all, area) } else { columns(canvas, &all, area, column.min(230.0)) };
-    let Some(time) = drawing.find("time:all").filter(|time| time.value.is_some()) else { return bottom };
+    let Some(time) = part.find("time:all").filter(|time| time.value.is_some()) else { return bottom };
     canvas.cell(time, None, |canvas| {
         let text = format!("{}: {}", time.label, numbers::value(time));
         canvas.text(area.left, bottom + 12.0, Style::LABEL, area.width(), &text);
@@ -179,52 +175,31 @@ fn legend(canvas: &mut Canvas, steps: &[Step], area: Area) -> f64 {
     legend::draw(canvas, area, &entries)
 }
 
-fn grouped(canvas: &mut Canvas, drawing: &Drawing, all: &[Step], area: Area) -> f64 {
-    let groups: Vec<(&str, Vec<Step>)> = drawing.groups.iter().take(MAX_GROUPS).map(|group| (group.label(), steps(group.cells))).collect();
-    let entries: Vec<(Key, &str)> = groups.iter().enumerate().map(|(idx, (label, _))| (Key::Colour(Paint::Series(idx)), *label)).collect();
-    let mut y = legend::draw(canvas, area, &entries) + 8.0;
-    let side = if area.is_narrow() { 0.0 } else { 150.0 };
-    for (k, step) in all.iter().enumerate() {
+pub(super) fn grouped(canvas: &mut Canvas, drawing: &Drawing, area: Area) -> f64 {
+    let began = |cells: &[Cell]| find(cells, "step:1").is_some_and(|first| first.n > 0);
+    let groups: Vec<(&str, Vec<Step>)> =
+        drawing.groups.iter().filter(|group| began(group.cells)).map(|group| (group.label(), steps(group.cells))).collect();
+    let shown = &groups[..groups.len().min(MAX_GROUPS)];
+    let bars: Vec<Vec<Bar>> = shown.iter().enumerate().map(|(idx, (label, steps))| bars(label, steps, idx)).collect();
+    let rows = Rows::new(bars.iter().flatten(), 1.0, area);
+    let mut y = area.top;
+    for (k, step) in steps(drawing.cells).iter().enumerate() {
         canvas.text(area.left, y + 12.0, Style::STRONG, area.width(), &step.reached.label);
         y += 20.0;
-        for (idx, (label, steps)) in groups.iter().enumerate() {
-            let Some(step) = steps.get(k) else { continue };
-            let numbers_width = 200.0_f64.min(area.width() * 0.5);
-            let left = area.left + side;
-            let full = area.right - numbers_width - 12.0 - left;
-            let filled = full * step.share;
-            canvas.cell(step.reached, Some(label), |canvas| {
-                if side > 0.0 {
-                    canvas.text(left - 10.0, y + 13.0, Style::LABEL.end(), side - 10.0, label);
-                }
-                canvas.rect(Rect::new(left, y + 2.0, full, 14.0), Paint::Panel, 1.0);
-                canvas.rect(Rect::new(left, y + 2.0, filled, 14.0), Paint::Series(idx), 1.0);
-                if let (Some(lo), Some(hi)) = (numbers::finite(step.reached.lo), numbers::finite(step.reached.hi)) {
-                    canvas.whisker(Whisker::Across, y + 9.0, left + full * lo, left + full * hi);
-                }
-                let counts = first_counts(step);
-                let used = Style::LABEL.width(&counts);
-                let x = area.right - numbers_width;
-                canvas.text(x, y + 13.0, Style::LABEL, numbers_width, &counts);
-                canvas.text(area.right, y + 13.0, Style::SMALL.end(), numbers_width - used - 8.0, &numbers::interval(step.reached));
-            });
-            y += 20.0;
+        for bar in bars.iter().filter_map(|bars| bars.get(k)) {
+            y = rows.draw(canvas, bar, y);
         }
         y += 10.0;
     }
-    more_groups(canvas, drawing, Area { top: y, ..area })
+    more_groups(canvas, groups.len(), Area { top: y, ..area })
 }
 
-/// Walks the groups that anybody is in.
-fn shown<'a>(drawing: &Drawing<'a>) -> impl Iterator<Item = (&'a str, &'a [Cell])> {
-    let began = |cells: &[Cell]| find(cells, "step:1").is_some_and(|first| first.n > 0);
-    drawing.groups.iter().filter(move |group| began(group.cells)).map(|group| (group.label(), group.cells))
-}
-
-/// Says how many groups the picture leaves out.
-fn more_groups(canvas: &mut Canvas, drawing: &Drawing, area: Area) -> f64 {
-    let Some(left_out) = shown(drawing).count().checked_sub(MAX_GROUPS).filter(|left_out| *left_out > 0) else { return area.top };
-    let text = format!("{left_out} more groups are in the answer");
-    canvas.text(area.left, area.top + 10.0, Style::SMALL, area.width(), &text);
-    area.top + 18.0
+/// Makes the bars of a group, one per step.
+fn bars<'a>(label: &'a str, steps: &[Step<'a>], idx: usize) -> Vec<Bar<'a>> {
+    let bar = |step: &Step<'a>| Bar {
+        value: first_counts(step),
+        length: step.share,
+        ..Bar::new(step.reached, Some(label), label, Paint::Series(idx))
+    };
+    steps.iter().map(bar).collect()
 }
