@@ -85,6 +85,7 @@ fn accounts_are_counted_as_the_truth_says(root: &Path, truth: &Value) {
             assert_eq!(n(&frictions, &format!("friction:{friction}:episodes")), counts["n_episodes"], "{friction}");
         }
     }
+    tables_hold_what_operators_count(root, journeys);
     let months = ask(root, "users_customers", &["--period", "month"]);
     let windows = journeys["use_and_pay"].as_array().unwrap();
     let year = ask(root, "users_customers", &[]);
@@ -97,4 +98,36 @@ fn accounts_are_counted_as_the_truth_says(root: &Path, truth: &Value) {
             assert_eq!(actual, window[field], "{of} {id}");
         }
     }
+}
+
+/// The tables of `diptych sql` hold, row by row, what the truth counts.
+fn tables_hold_what_operators_count(root: &Path, journeys: &Value) {
+    let n = |query: &str| sql(root, query)[0]["n"].clone();
+    assert_eq!(n("select count(*) as n from accounts"), journeys["n_accounts"]);
+    for stage in journeys["stages"].as_array().unwrap() {
+        let of = format!("from stages where stage = '{}'", stage["stage"].as_str().unwrap());
+        assert_eq!(n(&format!("select count(*) as n {of}")), stage["n_stays"], "{of}");
+        assert_eq!(n(&format!("select count(distinct account) as n {of}")), stage["n_accounts"], "{of}");
+        assert_eq!(n(&format!("select count(*) as n {of} and how in ('left', 'lapsed')")), stage["n_stays_lost"], "{of}");
+        assert_eq!(n(&format!("select count(*) as n {of} and ended is null")), stage["n_stays_open"], "{of}");
+    }
+    for (task, counts) in journeys["tasks"].as_object().unwrap() {
+        let of = format!("select count(*) as n from task_attempts where task = '{task}'");
+        assert_eq!(n(&of), counts["n_attempts"], "{task}");
+        assert_eq!(n(&format!("{of} and outcome = 'succeeded'")), counts["n_succeeded"], "{task}");
+    }
+    for (friction, counts) in journeys["frictions"].as_object().unwrap() {
+        let of = format!("select count(*) as n from frictions where friction = '{friction}'");
+        assert_eq!(n(&of), counts["n_episodes"], "{friction}");
+    }
+    let sessions = ask(root, "sessions", &[]);
+    assert_eq!(n("select count(*) as n from sessions"), cell(&sessions, "sessions")["n"]);
+    let value = ask(root, "value", &["--cohorts", "none"]);
+    assert_eq!(n("select sum(revenue_cents) as n from accounts"), cell(&value, "net_cents")["value"].as_f64().unwrap() as i64);
+    let channels = ask(root, "channels", &[]);
+    let touched = n("select count(distinct account) as n from touchpoints where channel = 'maps'");
+    assert_eq!(touched, cell(&channels, "touched:maps")["x"]);
+    assert_eq!(n("select count(*) as n from memberships"), 0);
+    assert!(n("select count(*) as n from series").as_u64() > Some(0) && n("select count(*) as n from notes").as_u64() > Some(0));
+    assert!(n("select count(*) as n from profiles").as_u64() > Some(0));
 }

@@ -398,7 +398,7 @@ fn first(drop_offs: &[DropOff]) -> Vec<String> {
             let money = signal
                 .money
                 .as_ref()
-                .map_or(String::new(), |money| format!("; money associated with it: {}", numbers::with_interval(money)));
+                .map_or(String::new(), |money| format!(" Money associated with it: {}.", numbers::with_interval(money)));
             format!("{}{} at {} → {}: {}{money}", signal.signal, owner(&signal.owner), drop.stage, drop.next, signal.sentence)
         })
         .collect();

@@ -14,7 +14,7 @@ use crate::problem::Problem;
 use crate::request::{self, Params, answer_json, attachment, media};
 use crate::sheet::{Sheet, XLSX};
 use crate::state::{App, work};
-use crate::stream::Lines;
+use crate::stream::{Lines, Told, Unless};
 
 /// A question.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -166,8 +166,10 @@ async fn answer(app: App, operator: String, wish: Wish, asked: Asked) -> Result<
     if wish.stream != 0 {
         return Ok(stream(app, operator, asked));
     }
+    let gone = Unless::default();
+    let _asker = gone.asker();
     work(&app, move |app, limits| {
-        let answer = app.bench()?.ask(&asked.question(operator, limits))?;
+        let answer = app.bench()?.ask_watched(&asked.question(operator, limits), &gone)?;
         written(&answer, wish.format, wish.theme)
     })
     .await
@@ -177,8 +179,8 @@ async fn answer(app: App, operator: String, wish: Wish, asked: Asked) -> Result<
 fn stream(app: App, operator: String, asked: Asked) -> Response {
     let (lines, response) = Lines::new();
     tokio::spawn(async move {
-        // What the engine tells while it works (shards done, partial answers) is written here, by `lines.tell`.
-        let answering = work(&app, move |app, limits| Ok(app.bench()?.ask(&asked.question(operator, limits))?));
+        let told = Told::new(lines.clone());
+        let answering = work(&app, move |app, limits| Ok(app.bench()?.ask_watched(&asked.question(operator, limits), &told)?));
         let done = tokio::select! {
             done = answering => done,
             () = lines.closed() => return,

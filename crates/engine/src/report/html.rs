@@ -14,11 +14,11 @@ h1 { margin: 0 0 .25rem; font-size: 1.6rem; } h2 { margin: 2.2rem 0 .6rem; font-
 .soft { color: var(--soft); font-size: .9rem; }
 table { border-collapse: collapse; width: 100%; table-layout: fixed; }
 th, td { border-top: 1px solid var(--line); padding: .5rem .7rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
-th[scope=row] { width: 7.5rem; font-weight: 600; } thead th { border-top: 0; } thead th:nth-child(2) { color: var(--user); } thead th:nth-child(3) { color: var(--customer); }
+th[scope=row], thead th:first-child { width: 7.5rem; font-weight: 600; } thead th { border-top: 0; } thead th:nth-child(2) { color: var(--user); } thead th:nth-child(3) { color: var(--customer); }
 ul { margin: 0; padding-left: 1.1rem; } li + li { margin-top: .15rem; }
 .first li { margin-bottom: .5rem; } .hinge { border-left: 4px solid var(--hinge); padding-left: 1rem; }
 .named { font-weight: 600; } code { font-size: .85rem; }
-@media (max-width: 40rem) { th[scope=row] { width: 5rem; } body { padding: 1rem; } }
+@media (max-width: 40rem) { th[scope=row], thead th:first-child { width: 5rem; } body { padding: 1rem; } }
 @media print { body { max-width: none; } }
 ";
 
