@@ -193,8 +193,9 @@ impl Workbench {
 
     /// Returns what operators may know before any row is read.
     pub fn catalog(&self, timelines: &Timelines) -> Catalog {
-        let (first_us, observed_until_us) = timelines.span_us.unwrap_or((0, 0));
+        let (first_us, last_us) = timelines.span_us.unwrap_or((0, 0));
         let ends_us: Vec<i64> = timelines.sources.iter().map(|source| self.source_end_us(source)).collect();
+        let observed_until_us = ends_us.iter().copied().max().unwrap_or(last_us);
         let end_us = |sources: &u64| {
             let of_name = ends_us.iter().enumerate().filter(|(idx, _)| sources >> (*idx).min(63) & 1 == 1);
             of_name.map(|(_, end_us)| *end_us).min().unwrap_or(observed_until_us)
