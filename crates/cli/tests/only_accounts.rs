@@ -46,3 +46,22 @@ fn the_end_of_observation_is_what_the_spec_says() {
     let of = |k: usize| (cell(&answer, &format!("period:{k}"))["x"].clone(), cell(&answer, &format!("period:{k}"))["n"].clone());
     assert_eq!((of(4), of(5)), ((1.into(), 2.into()), (0.into(), 2.into())));
 }
+
+#[test]
+fn months_of_a_condition_are_local_as_those_of_an_operator_are() {
+    let dir = shop();
+    let order = ["--start", "order", "--back", "order", "--period", "month"];
+    let answer = ask(dir.path(), "retention", &[&order[..], &["--by", "date_trunc('month', time)"]].concat());
+    // Cem ordered at 22:00 on January 31.
+    assert_eq!(cell(&answer, "cohort:2024-01-01")["n"], 2);
+    let groups = answer["groups"].as_array().unwrap();
+    let sizes: Vec<_> =
+        groups.iter().map(|group| (group["group"].as_str().unwrap(), cell(group, "people")["n"].as_u64().unwrap())).collect();
+    assert_eq!(sizes, [("2024-01-01T00:00:00-05:00", 2), ("2024-05-01T00:00:00-04:00", 0)]);
+    for (condition, n) in [("date_part('hour', time) = 22", 1), ("time < '2024-02-01'", 2), ("time < '2024-02-01T03:00:00Z'", 1)] {
+        let answer = ask(dir.path(), "retention", &[&order[..], &["--where", condition]].concat());
+        assert_eq!(cell(&answer, "people")["n"], n, "{condition}");
+    }
+    let late = ask(dir.path(), "retention", &[&order[..], &["--actors", "date_part('hour', first_seen) = 22"]].concat());
+    assert_eq!(cell(&late, "people")["n"], 1);
+}

@@ -143,7 +143,7 @@ impl<'a> Exchange<'a> {
         let tasks = tasks::Rules::compile(&mut context)?;
         let frictions = frictions::Rules::compile_of_users(&mut context)?;
         let compiler = Compiler::new();
-        let row_columns = RowColumns::new(&users.names, &users.dictionaries, &users.columns);
+        let row_columns = RowColumns::new(&users.names, &users.dictionaries, &users.columns, catalog.zone);
         let compile = |place: &str, sql: &str| row_columns.compile(&compiler, place, sql);
         let masks: Result<Vec<RowExpression>, EngineError> = context
             .masks
@@ -323,7 +323,7 @@ impl<'a> Exchange<'a> {
             return Ok(Vec::new());
         }
         let compiler = Compiler::new();
-        let rows = RowColumns::new(names, dictionaries, &self.columns);
+        let rows = RowColumns::new(names, dictionaries, &self.columns, catalog.zone);
         let mut masks = Vec::new();
         for sql in &context.masks {
             masks.push(rows.compile(&compiler, "a condition of a friction", sql)?.holds(&rows, shard)?);

@@ -266,7 +266,7 @@ impl Workbench {
         let params = if question.params.is_null() { serde_json::json!({}) } else { question.params.clone() };
         let (plan, params) = operator.plan(params, &mut context)?;
         let compiler = Compiler::new();
-        let mut columns = RowColumns::new(&timelines.names, &timelines.dictionaries, &timelines.columns);
+        let mut columns = RowColumns::new(&timelines.names, &timelines.dictionaries, &timelines.columns, catalog.zone);
         let modifiers = &question.modifiers;
         // A condition on actors that names an attribute is looked at as of the anchor row (DECISIONS 14).
         let of_actors = modifiers.actors.as_ref();
@@ -293,7 +293,7 @@ impl Workbench {
         let texts: Result<Vec<RowExpression>, EngineError> =
             context.texts.iter().map(|sql| compile("an expression of the spec", sql)).collect();
         let actors = of_actors.filter(|_| actors_as_of.is_none());
-        let actors = actors.map(|sql| compiler.compile("--actors", sql, &actor_schema())).transpose()?;
+        let actors = actors.map(|sql| compiler.compile("--actors", sql, &actor_schema(catalog.zone))).transpose()?;
         let filter = match (&modifiers.filter, actors_as_of) {
             (Some(filter), Some(actors)) => Some(format!("({filter}) and ({actors})")),
             (filter, actors) => filter.as_ref().or(actors).cloned(),
@@ -490,9 +490,10 @@ impl Asking<'_> {
         let texts = texts?;
         let admitted = self.filter.as_ref().map(|filter| filter.holds(&self.columns, shard)).transpose()?;
         let actors = match &self.actors {
-            Some(actors) => Some(
-                actors.holds(&actor_batch(shard)).map_err(|error| EngineError::Wrong(format!("--actors: {}", error.strip_backtrace())))?,
-            ),
+            Some(actors) => {
+                let of_shard = actor_batch(shard, self.columns.zone());
+                Some(actors.holds(&of_shard).map_err(|error| EngineError::Wrong(format!("--actors: {}", error.strip_backtrace())))?)
+            }
             None => None,
         };
         let (groups, labels) = match &self.split {

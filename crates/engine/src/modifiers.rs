@@ -1,6 +1,7 @@
 //! `--where`, `--actors`, `--by` and `--versus`, evaluated on a shard's rows.
 //!
 //! A condition or split on one text column is evaluated once per distinct text, not once per row.
+//! Times are in the workspace's zone, so that the day of `date_trunc('day', time)` is the day of every operator.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -12,6 +13,7 @@ use arrow::array::{
 };
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef, TimeUnit, UInt32Type};
+use diptych_event::time::Zone;
 use diptych_event::timeline::{NO_CODE, Values};
 use diptych_event::{Names, Shard};
 use diptych_journey::seam::Texts;
@@ -25,6 +27,7 @@ use crate::expressions::{Compiled, Compiler};
 /// Columns of rows that an expression may name, and how to fill them from a shard.
 pub struct RowColumns {
     schema: SchemaRef,
+    zone: Zone,
     names: ArrayRef,
     dictionaries: Vec<ArrayRef>,
     columns: Vec<ColumnSpec>,
@@ -109,15 +112,18 @@ fn text_type() -> DataType {
     DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8))
 }
 
-fn time_type() -> DataType {
-    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+fn time_type(zone: Zone) -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some(zone.name().into()))
 }
 
 impl RowColumns {
     /// Makes the columns of a workspace's timelines.
-    pub fn new(names: &Names, dictionaries: &[Names], columns: &[ColumnSpec]) -> Self {
-        let mut fields =
-            vec![Field::new("actor", text_type(), false), Field::new("time", time_type(), false), Field::new("name", text_type(), false)];
+    pub fn new(names: &Names, dictionaries: &[Names], columns: &[ColumnSpec], zone: Zone) -> Self {
+        let mut fields = vec![
+            Field::new("actor", text_type(), false),
+            Field::new("time", time_type(zone), false),
+            Field::new("name", text_type(), false),
+        ];
         fields.extend(columns.iter().map(|column| {
             let data_type = match column.kind {
                 diptych_event::timeline::ColumnKind::Text => text_type(),
@@ -129,11 +135,17 @@ impl RowColumns {
         let texts = |names: &Names| -> ArrayRef { Arc::new(StringArray::from_iter_values(names.iter())) };
         Self {
             schema: Arc::new(Schema::new(fields)),
+            zone,
             names: texts(names),
             dictionaries: dictionaries.iter().map(texts).collect(),
             columns: columns.to_vec(),
             extras: Vec::new(),
         }
+    }
+
+    /// Returns the zone that times are in.
+    pub fn zone(&self) -> Zone {
+        self.zone
     }
 
     /// Returns the columns that an expression may name.
@@ -187,7 +199,7 @@ impl RowColumns {
                 }
                 match idx {
                     0 => actor_of_rows(shard),
-                    1 => Ok(Arc::new(TimestampMicrosecondArray::from(shard.time_us.to_vec()).with_timezone("UTC")) as ArrayRef),
+                    1 => Ok(Arc::new(TimestampMicrosecondArray::from(shard.time_us.to_vec()).with_timezone(self.zone.name())) as ArrayRef),
                     2 => coded(shard.name, &self.names),
                     _ if idx - FIXED.len() >= self.columns.len() => {
                         let extra = &self.extras[idx - FIXED.len() - self.columns.len()];
@@ -367,20 +379,20 @@ fn actor_of_rows(shard: &Shard) -> Result<ArrayRef, arrow::error::ArrowError> {
 }
 
 /// Columns that `--actors` may name.
-pub fn actor_schema() -> SchemaRef {
+pub fn actor_schema(zone: Zone) -> SchemaRef {
     Arc::new(Schema::new(vec![
         Field::new("actor", DataType::Utf8, false),
-        Field::new("first_seen", time_type(), false),
-        Field::new("last_seen", time_type(), false),
+        Field::new("first_seen", time_type(zone), false),
+        Field::new("last_seen", time_type(zone), false),
         Field::new("n_events", DataType::Int64, false),
     ]))
 }
 
 /// Makes the actors of a shard with the columns of [`actor_schema`].
-pub fn actor_batch(shard: &Shard) -> RecordBatch {
+pub fn actor_batch(shard: &Shard, zone: Zone) -> RecordBatch {
     let actors = || (0..shard.n_actors()).map(|actor_idx| shard.rows(actor_idx));
     let times = |row: fn(std::ops::Range<usize>) -> usize| -> ArrayRef {
-        Arc::new(TimestampMicrosecondArray::from_iter_values(actors().map(|rows| shard.time_us[row(rows)])).with_timezone("UTC"))
+        Arc::new(TimestampMicrosecondArray::from_iter_values(actors().map(|rows| shard.time_us[row(rows)])).with_timezone(zone.name()))
     };
     let columns: Vec<ArrayRef> = vec![
         Arc::new(StringArray::from_iter_values(shard.actors.iter())),
@@ -388,5 +400,5 @@ pub fn actor_batch(shard: &Shard) -> RecordBatch {
         times(|rows| rows.end - 1),
         Arc::new(Int64Array::from_iter_values(actors().map(|rows| rows.len() as i64))),
     ];
-    RecordBatch::try_new(actor_schema(), columns).expect("the columns are made for the schema")
+    RecordBatch::try_new(actor_schema(zone), columns).expect("the columns are made for the schema")
 }
