@@ -145,7 +145,7 @@ pub fn cli() -> Command {
             Command::new("sql")
                 .about("Query the workspace's tables (events, users, sessions, accounts, stages and more); read-only")
                 .arg(dir())
-                .arg(Arg::new("query").value_name("SELECT").required(true).help("The query"))
+                .arg(Arg::new("query").value_name("SELECT").required(true).allow_hyphen_values(true).help("The query"))
                 .arg(format(&["table", "json", "csv"])),
         )
         .subcommand(

@@ -65,3 +65,13 @@ fn months_of_a_condition_are_local_as_those_of_an_operator_are() {
     let late = ask(dir.path(), "retention", &[&order[..], &["--actors", "date_part('hour', first_seen) = 22"]].concat());
     assert_eq!(cell(&late, "people")["n"], 1);
 }
+
+#[test]
+fn a_query_may_begin_with_a_comment() {
+    let dir = shop();
+    let root = dir.path().to_str().unwrap();
+    let query = "-- orders\nselect count(*) as n from events where name = 'order'";
+    assert_eq!(ok(&["sql", root, query, "--format", "csv"]), "n\n3\n");
+    assert_eq!(ok(&["sql", root, "--format", "csv", query]), "n\n3\n");
+    assert!(text(&diptych().args(["sql", root, query, "--formta", "csv"]).output().unwrap()).contains("--formta"));
+}
