@@ -57,7 +57,7 @@ impl Workbench {
     fn find_wrong_sql(&self, users: &Timelines, find: &mut impl FnMut(String, String)) {
         let columns = self.timeline_columns();
         let dictionaries = vec![Names::default(); columns.len()];
-        let rows = RowColumns::new(&users.names, &dictionaries, &columns);
+        let rows = RowColumns::new(&users.names, &dictionaries, &columns, self.spec().time_zone());
         let compiler = Compiler::new();
         let spec = self.spec();
         let mut each = |about: String, text: &Text, is_condition: bool| {

@@ -417,7 +417,7 @@ impl<'a, R> Reading<'a, R> {
         let rules = compile(&mut context)?;
         let wanted = context.masks;
         let compiler = Compiler::new();
-        let rows = RowColumns::new(&timelines.names, &timelines.dictionaries, &timelines.columns);
+        let rows = RowColumns::new(&timelines.names, &timelines.dictionaries, &timelines.columns, catalog.zone);
         let masks: Result<Vec<RowExpression>, EngineError> = wanted
             .iter()
             .map(|sql| {

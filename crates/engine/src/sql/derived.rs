@@ -236,7 +236,7 @@ impl Reading<'_> {
         let timelines = self.timelines;
         let mut context = Context::new(&self.catalog);
         let rules = compile(&mut context)?;
-        let columns = RowColumns::new(&timelines.names, &timelines.dictionaries, &timelines.columns);
+        let columns = RowColumns::new(&timelines.names, &timelines.dictionaries, &timelines.columns, self.catalog.zone);
         let compiler = Compiler::new();
         let conditions = context.masks.iter().map(|sql| columns.compile(&compiler, "a condition of diptych.yaml", sql));
         let conditions: Vec<_> = conditions.collect::<Result<_, _>>()?;
