@@ -36,6 +36,24 @@ fn shop() -> tempfile::TempDir {
 }
 
 #[test]
+fn money_without_a_margin_is_revenue() {
+    let dir = shop();
+    let value = ask(dir.path(), "value", &[]);
+    assert_eq!(cell(&value, "net_cents")["value"], 4_500.0);
+    let ids = value["cells"].as_array().unwrap().iter().map(|cell| cell["id"].as_str().unwrap());
+    assert_eq!(ids.filter(|id| id.contains("margin")).count(), 0, "a margin that nobody said");
+    let drop_offs = ask(dir.path(), "drop_offs", &[]);
+    let stake = cell(&drop_offs, "drop:awareness→purchase:at_stake_cents");
+    assert_eq!(stake["value"], 3_000.0, "one account lost, and another brought 30.00 within 90 days");
+    assert!(stake["label"].as_str().unwrap().starts_with("revenue at stake"), "{stake}");
+
+    std::fs::write(dir.path().join("diptych.yaml"), SPEC.replace("stages:", "money: { margin: value_cents / 2 }\nstages:")).unwrap();
+    let value = ask(dir.path(), "value", &[]);
+    assert_eq!((&cell(&value, "net_cents")["value"], &cell(&value, "margin_cents")["value"]), (&4_500.0.into(), &2_250.0.into()));
+    assert_eq!(cell(&ask(dir.path(), "drop_offs", &[]), "drop:awareness→purchase:at_stake_cents")["value"], 1_500.0);
+}
+
+#[test]
 fn the_end_of_observation_is_what_the_spec_says() {
     let dir = shop();
     let months =

@@ -32,9 +32,9 @@ use crate::watch::Watch;
 use crate::workspace::Workbench;
 
 /// Raised when account timelines are made in another way, so that old ones are not used.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
-/// Columns of account timelines beside those of users, in order.
+/// Columns of account timelines beside those of users, in order; that of margin only where the spec says what margin is.
 const OWN_COLUMNS: [(&str, ColumnKind); 8] = [
     (MEMBER, ColumnKind::Text),
     (ROLE, ColumnKind::Text),
@@ -195,7 +195,8 @@ impl<'a> Exchange<'a> {
         let identity = Identity::new(spec.identity_backfill_us(), &relations.merges);
         let members = Members::new(&relations.memberships, spec, &identity);
         let mut columns = users.columns.clone();
-        columns.extend(OWN_COLUMNS.iter().map(|(name, kind)| ColumnSpec { name: (*name).into(), log_column: (*name).into(), kind: *kind }));
+        let own_columns = OWN_COLUMNS.iter().filter(|(name, _)| *name != MARGIN_CENTS || margin.is_some());
+        columns.extend(own_columns.map(|(name, kind)| ColumnSpec { name: (*name).into(), log_column: (*name).into(), kind: *kind }));
         let kind_column = users.columns.iter().position(|column| column.log_column == ACTOR_KIND);
         let money = Money::new(spec, users)?;
         Ok(Self {
@@ -336,10 +337,10 @@ impl<'a> Exchange<'a> {
                 let mut values: Vec<DealtValue> = (0..self.columns.len()).map(|column| value(shard, column, episode.row)).collect();
                 let own = self.users.columns.len();
                 blank_money(&mut values, self.money.as_ref());
-                values[own + 2..].copy_from_slice(&[
-                    DealtValue::Text(NO_CODE),
-                    DealtValue::Integer(i64::MIN),
-                    DealtValue::Integer(i64::MIN),
+                values.truncate(own + 2);
+                values.extend([DealtValue::Text(NO_CODE), DealtValue::Integer(i64::MIN)]);
+                values.extend(self.margin.as_ref().map(|_| DealtValue::Integer(i64::MIN)));
+                values.extend([
                     DealtValue::Integer(shard.time_us[episode.first_row]),
                     DealtValue::Integer(episode.met_us),
                     DealtValue::Integer(i64::MIN),
@@ -460,7 +461,9 @@ impl Walk<'_> {
                 DealtValue::Text(role),
                 DealtValue::Text(channel.map_or(NO_CODE, |code| code as u32)),
                 DealtValue::Integer(revenue),
-                DealtValue::Integer(margin),
+            ]);
+            outbox.values.extend(exchange.margin.as_ref().map(|_| DealtValue::Integer(margin)));
+            outbox.values.extend([
                 DealtValue::Integer(first_us),
                 DealtValue::Integer(last_us),
                 DealtValue::Integer(own.n_errors.map_or(i64::MIN, i64::from)),
