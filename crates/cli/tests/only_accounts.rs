@@ -85,6 +85,18 @@ fn months_of_a_condition_are_local_as_those_of_an_operator_are() {
 }
 
 #[test]
+fn the_report_does_not_make_visits_of_purchases() {
+    let dir = shop();
+    let page = ok(&["report", dir.path().to_str().unwrap()]);
+    for part in ["nobody's use to read", "nobody's use is recorded", "No friction or task failure was recorded", "revenue at stake"] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    for part in ["sessions per person", "accounts that use", "margin"] {
+        assert!(!page.contains(part), "{part} in {page}");
+    }
+}
+
+#[test]
 fn a_query_may_begin_with_a_comment() {
     let dir = shop();
     let root = dir.path().to_str().unwrap();

@@ -24,7 +24,7 @@ pub fn value(cell: &Cell) -> String {
         (_, Some(x), Some(_)) if cell.n < LOW_N => format!("{x} of {}", cell.n),
         (_, Some(x), Some(value)) => format!("{:.2} %  ({} of {})", 100.0 * value, thousands(x), thousands(cell.n)),
         (_, None, Some(value)) if value.fract() == 0.0 && value >= 0.0 => thousands(value as u64),
-        (_, None, Some(value)) => format!("{value:.2}"),
+        (_, None, Some(value)) => decimal(value),
     }
 }
 
@@ -34,9 +34,15 @@ pub fn interval(cell: &Cell) -> String {
         (Some(lo), Some(hi)) if cell.unit == Unit::Money => format!("{} to {}", money(lo), money(hi)),
         (Some(lo), Some(hi)) if cell.unit == Unit::Duration => format!("{} to {}", duration(lo), duration(hi)),
         (Some(lo), Some(hi)) if cell.x.is_some() => format!("{:.1} to {:.1} %", 100.0 * lo, 100.0 * hi),
-        (Some(lo), Some(hi)) => format!("{lo:.2} to {hi:.2}"),
+        (Some(lo), Some(hi)) => format!("{} to {}", decimal(lo), decimal(hi)),
         _ => String::new(),
     }
+}
+
+/// Writes a number with two decimals, or with two significant digits where that would hide it: `0.0037`.
+fn decimal(value: f64) -> String {
+    let n_zeros = if value == 0.0 { 0.0 } else { -value.abs().log10().floor() - 1.0 };
+    format!("{value:.*}", 2 + n_zeros.clamp(0.0, 4.0) as usize)
 }
 
 /// Writes minor units as an amount: `-1,234.50`.
@@ -72,4 +78,15 @@ pub fn thousands(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_numbers_are_not_written_as_zero() {
+        let written = [2.5, 0.741, 0.05, 0.003712, -0.04, 0.0, 1e-9].map(decimal);
+        assert_eq!(written, ["2.50", "0.74", "0.050", "0.0037", "-0.040", "0.00", "0.000000"]);
+    }
 }

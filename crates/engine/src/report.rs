@@ -154,8 +154,12 @@ impl Workbench {
         let fact = |answer: &Option<Answer>, id: &str| answer.as_ref().and_then(|answer| fact(answer, id));
         let mut of_users = Side::default();
         of_users.scope.push(Fact::words("anyone who uses the product; one sitting"));
-        of_users.scope.extend(["people", "sessions", "duration:median"].iter().filter_map(|id| self::fact(&sessions, id)));
-        of_users.measures.extend(["per_person", "engaged", "single"].iter().filter_map(|id| self::fact(&sessions, id)));
+        if self.names_users() {
+            of_users.scope.extend(["people", "sessions", "duration:median"].iter().filter_map(|id| self::fact(&sessions, id)));
+            of_users.measures.extend(["per_person", "engaged", "single"].iter().filter_map(|id| self::fact(&sessions, id)));
+        } else {
+            of_users.scope.push(Fact::words("no source names a `user:` or an `anonymous:` visitor, so there is nobody's use to read"));
+        }
         for (name, task) in &spec.tasks {
             of_users.touchpoints.push(Fact::words(format!("task {name}{}", owner_of(task.owner.as_ref()))));
             of_users.success.extend(fact(&tasks, &format!("task:{name}:success")));
@@ -190,12 +194,16 @@ impl Workbench {
         let mut cannot_say = asking.cannot_say;
         cannot_say.extend(limits_of(spec.hinge.strata.is_empty(), &sessions, &drop_offs));
         let cells = ["accounts", "uses_pays", "uses_only", "pays_only", "neither"];
+        let users_customers = match self.names_users() {
+            true => cells.iter().filter_map(|id| self::fact(&users_customers, id)).collect(),
+            false => vec![Fact::words("nobody's use is recorded, so it cannot be told who of those who pay also use")],
+        };
         Ok(Report {
             name: spec.name.clone(),
             window: sessions.window.clone(),
             knows: sessions.knows,
             panels,
-            users_customers: cells.iter().filter_map(|id| self::fact(&users_customers, id)).collect(),
+            users_customers,
             first: first(&drop_offs),
             drop_offs,
             cannot_say,
@@ -409,12 +417,11 @@ fn first(drop_offs: &[DropOff]) -> Vec<String> {
             let stake =
                 drop.at_stake.as_ref().map_or(String::new(), |stake| format!("; money at stake: {}", numbers::with_interval(stake)));
             let cases = drop.cases.as_ref().map_or(String::new(), |cases| format!("; read the cases: {cases}"));
-            first.push(format!(
-                "No friction can be told from chance. Most is at stake at {} → {}{}{stake}{cases}",
-                drop.stage,
-                drop.next,
-                owner(&drop.owner)
-            ));
+            let signals = match drop_offs.iter().any(|drop| !drop.signals.is_empty()) {
+                true => "No friction can be told from chance.",
+                false => "No friction or task failure was recorded on the way.",
+            };
+            first.push(format!("{signals} Most is at stake at {} → {}{}{stake}{cases}", drop.stage, drop.next, owner(&drop.owner)));
         }
     }
     first
