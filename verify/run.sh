@@ -4,7 +4,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 python=.cache/venv/bin/python
 RUN_SLOW_TESTS=30 cargo test --workspace --test crash --test laws -- --nocapture
-"$python" verify/equality.py --diptych "${CARGO_TARGET_DIR:-target}/debug/diptych" --folder .cache/equality "$@"
+diptych="${CARGO_TARGET_DIR:-target}/debug/diptych"
+"$python" verify/equality.py --diptych "$diptych" --folder .cache/equality "$@"
 for folder in web_sessions cdnow completejourney; do
-  if [ -d "${DIPTYCH_DATA:-}/$folder" ]; then "$python" "verify/$folder.py" "$DIPTYCH_DATA/$folder" > /dev/null; else echo "skipped: no data"; fi
+  compare=()
+  if [ "$folder" = completejourney ]; then compare=(--diptych "$diptych"); fi
+  if [ -d "${DIPTYCH_DATA:-}/$folder" ]; then "$python" "verify/$folder.py" "$DIPTYCH_DATA/$folder" "${compare[@]}" > /dev/null; else echo "skipped: no data"; fi
 done
