@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use diptych_event::account::MARGIN_CENTS;
 use diptych_event::spec::Match;
 use diptych_event::time::Calendar;
 use diptych_event::timeline::ColumnKind;
@@ -261,6 +262,12 @@ impl<'a> Context<'a> {
                 format!("no column is called \"{column}\"{near}; columns: {}", known().collect::<Vec<_>>().join(", ")),
             )
         })
+    }
+
+    /// Finds the column with margin in minor units; `None` where the spec does not say what margin is.
+    pub fn margin_column(&self) -> Option<usize> {
+        self.catalog.spec.money.margin.as_ref()?;
+        self.catalog.columns.iter().position(|(name, kind)| name == MARGIN_CENTS && *kind == ColumnKind::Integer)
     }
 
     /// Makes the calendar of all days of the data.

@@ -8,7 +8,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use diptych_event::account::{self, MARGIN_CENTS, MEMBER, Outcome, REVENUE_CENTS, SESSION_STARTED, UNTIL_US};
+use diptych_event::account::{self, MEMBER, Outcome, REVENUE_CENTS, SESSION_STARTED, UNTIL_US};
 use diptych_event::spec::{Match, TaskSpec};
 use diptych_event::time::parse_duration;
 use diptych_event::{Names, suggest};
@@ -177,7 +177,7 @@ impl Operator for Behind {
             "differences are adjusted for {adjusted_for}; nothing here was randomised, so unmeasured differences may explain them"
         ));
         let column = |name: &str| context.catalog.columns.iter().position(|(known, _)| known == name);
-        let (value_column, value_label) = match column(MARGIN_CENTS).filter(|_| spec.money.margin.is_some()) {
+        let (value_column, value_label) = match context.margin_column() {
             Some(margin) => (Some(margin), "margin"),
             None => (column(REVENUE_CENTS), "revenue"),
         };

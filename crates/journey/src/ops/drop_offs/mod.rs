@@ -5,7 +5,7 @@ mod kernel;
 mod tests;
 
 use diptych_event::Names;
-use diptych_event::account::{MARGIN_CENTS, REVENUE_CENTS};
+use diptych_event::account::REVENUE_CENTS;
 use diptych_event::time::{DAY_US, format_duration, parse_duration};
 use diptych_event::timeline::{ColumnKind, Values};
 use schemars::JsonSchema;
@@ -107,8 +107,9 @@ impl Operator for DropOffs {
             let name = &rules.names()[*stage];
             context.notes.push(format!("nobody can be lost from {name}: the spec gives it neither `leave` nor `lost_after`"));
         }
-        let column = |wanted: &str| context.catalog.columns.iter().position(|(name, kind)| name == wanted && *kind == ColumnKind::Integer);
-        let column = column(MARGIN_CENTS).map(|column| (column, "margin")).or(column(REVENUE_CENTS).map(|column| (column, "revenue")));
+        let is_revenue = |(name, kind): &(String, ColumnKind)| name == REVENUE_CENTS && *kind == ColumnKind::Integer;
+        let revenue = context.catalog.columns.iter().position(is_revenue).map(|column| (column, "revenue"));
+        let column = context.margin_column().map(|column| (column, "margin")).or(revenue);
         let money = column.map(|(column, what)| MoneyPlan {
             column,
             what,

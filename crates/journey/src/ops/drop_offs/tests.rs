@@ -42,6 +42,18 @@ fn the_product_has_goodmans_variance() {
 }
 
 #[test]
+fn money_is_revenue_where_the_spec_does_not_say_what_margin_is() {
+    let world = World::parse(
+        "ana: visit@0s order@1d{revenue_cents=4000,margin_cents=1000,device=web}
+         bob: newsletter@200d survey@201d",
+    )
+    .unwrap();
+    let answer = ask_accounts(&complete(world), &DropOffs, json!({"value_within": "60d"}));
+    let value = answer.cells.iter().find(|cell| cell.id == "drop:awareness→consideration:value_cents").unwrap();
+    assert_eq!(value.value, Some(4000.0));
+}
+
+#[test]
 fn the_interval_of_money_at_stake_is_goodmans() {
     let world = World::parse(
         "ana: visit@0s order@1d{revenue_cents=4000,device=web}

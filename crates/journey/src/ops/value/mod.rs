@@ -7,7 +7,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use diptych_event::account::{MARGIN_CENTS, REVENUE_CENTS};
+use diptych_event::account::REVENUE_CENTS;
 use diptych_event::time::{format_day, parse_duration};
 use diptych_event::timeline::ColumnKind;
 use diptych_event::{Names, Values};
@@ -200,7 +200,7 @@ impl Operator for Value {
             let what = "the data has no money; say in diptych.yaml which column of a source is its `value`, or `value_cents`";
             AskError::parameter("money", what)
         })?;
-        let margin = column(MARGIN_CENTS);
+        let margin = context.margin_column();
         let (curve, curve_label) = match params.money {
             Money::Revenue => (revenue, "net revenue"),
             Money::Margin => {

@@ -11,7 +11,7 @@ use super::Value;
 use crate::ops::testing::Answer;
 use crate::ops::testing::accounts::Accounts;
 
-const EURO: &str = "currency: EUR";
+const EURO: &str = "currency: EUR\nmoney: { margin: value_cents * 0.4 }";
 
 #[track_caller]
 fn value_of(answer: &Answer, id: &str) -> Option<f64> {
@@ -138,6 +138,15 @@ fn rows_that_are_admitted_decide() {
     assert_eq!(answer.counts("buyers"), (1, 1, 1), "only Dan first paid by phone");
     let web = world.ask_where(&Value, json!({}), "device = 'web'");
     assert_eq!(value_of(&web, "cohort:2024-01-01/1"), Some(2750.0), "what came later is in the curve, on whatever device");
+}
+
+#[test]
+fn margin_is_shown_only_where_the_spec_says_what_it_is() {
+    let world = Accounts::draw("currency: EUR", "ana: order@0s{revenue_cents=500,margin_cents=200}");
+    let answer = world.ask(&Value, json!({}));
+    assert_eq!(value_of(&answer, "net_cents"), Some(500.0));
+    assert!(!answer.cells.iter().any(|cell| cell.id.starts_with("margin")));
+    assert!(world.refuse(&Value, json!({"money": "margin"})).contains("margin:"));
 }
 
 #[test]
