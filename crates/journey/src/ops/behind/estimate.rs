@@ -71,7 +71,7 @@ pub struct Comparison {
     expected_variance: f64,
     /// Share of the error of each account, by pattern.
     errors: Vec<f64>,
-    /// One table per cell with anybody exposed: final outcomes of exposed and clean accounts.
+    /// One table per cell with a comparison: final outcomes of exposed and clean accounts.
     cells: Vec<Stratum>,
 }
 
@@ -424,13 +424,13 @@ impl Chain {
     }
 
     fn add_to(&self, total: &mut Comparison) {
-        total.cells.push(Stratum {
-            exposed_outcome: self.exposed_lost,
-            exposed: self.exposed,
-            unexposed_outcome: self.started_lost,
-            unexposed: self.started,
-        });
         if self.is_compared() {
+            total.cells.push(Stratum {
+                exposed_outcome: self.exposed_lost,
+                exposed: self.exposed,
+                unexposed_outcome: self.started_lost,
+                unexposed: self.started,
+            });
             total.n += self.exposed;
             total.lost += self.exposed_lost;
             total.expected += self.exposed as f64 * self.loss[self.start];

@@ -233,7 +233,7 @@ impl Plan {
             return None;
         }
         let Values::Integer(cents) = view.shard.columns[value.column].values else { return None };
-        let in_window = |row: &usize| (from_us..until_us).contains(&view.shard.time_us[*row]) && cents[*row] != i64::MIN;
+        let in_window = |row: &usize| (from_us..=until_us).contains(&view.shard.time_us[*row]) && cents[*row] != i64::MIN;
         Some(account.rows.clone().filter(in_window).map(|row| cents[row]).sum())
     }
 }
