@@ -100,7 +100,7 @@ pub struct Window {
     pub zone: String,
     /// First instant in the data.
     pub observed_from: String,
-    /// End of observation: the last accepted event.
+    /// End of observation: the last accepted event, or what the sources' `observed_until:` says.
     pub observed_until: String,
 }
 

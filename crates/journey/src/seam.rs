@@ -132,7 +132,7 @@ pub struct Catalog {
     pub session_gap_us: i64,
     /// First accepted instant in microseconds; 0 without data.
     pub first_us: i64,
-    /// End of observation in microseconds: the earliest among the sources (DECISIONS 11); 0 without data.
+    /// End of observation in microseconds: the latest among the sources, for what no source alone tells; 0 without data.
     pub observed_until_us: i64,
     /// End of observation per event name, in microseconds: the earliest among the sources that have it; shape `[names]`,
     /// or empty where every name is observed until `observed_until_us`.
