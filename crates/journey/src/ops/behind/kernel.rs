@@ -16,7 +16,7 @@ const MAX_OPPORTUNITIES: usize = 32;
 ///
 /// Who goes on at once has less time to meet a signal than who stays, so "came here" alone would make signals look harmful.
 const STILL_THERE_US: [i64; 6] = [30 * SECOND_US, 60 * SECOND_US, 120 * SECOND_US, 240 * SECOND_US, 480 * SECOND_US, 960 * SECOND_US];
-/// Parts of an opportunity.
+/// Parts of an opportunity; the state of its first part is a multiple.
 const N_PARTS: u16 = STILL_THERE_US.len() as u16 + 1;
 
 /// What became of an account that was in the stage.
@@ -96,6 +96,17 @@ pub struct Account<'a> {
     pub gone: &'a [bool],
     /// Signals that it met before the outcome, ascending.
     pub met: &'a [Met],
+}
+
+/// Tells for each opportunity whether it is a new one, rather than what is left of the one before; shape as `states`.
+pub fn begins(states: &[u16]) -> impl Iterator<Item = bool> + '_ {
+    // The parts of one opportunity have rising states; a state that is not gone through again has no parts.
+    states.iter().enumerate().map(|(at, state)| state % N_PARTS == 0 || at > 0 && states[at - 1] == *state)
+}
+
+/// Tells whether the opportunity at a position, or the part of one, is after the first opportunity.
+pub fn is_later(states: &[u16], at: u32) -> bool {
+    begins(states).skip(1).take(at as usize).any(|begins| begins)
 }
 
 impl Account<'_> {
@@ -254,13 +265,16 @@ fn part(view: &View, rows: &Range<usize>, stay: &Stay, steps: &Steps, out: &mut 
         let next_us = visits.get(idx + 1).map_or(stay.ended_us, |next| next.start_us);
         let over_us = visit.start_us.saturating_add(steps.attention_us);
         let gone_us = next_us.min(active_until_us.max(visit.start_us));
-        // A session state that stands for later ones too is not entered from the start again: states never fall.
-        let reached = out.last().map_or(0, |last| last.state);
+        if let Some(last) = out.last().filter(|last| last.state >= visit.state) {
+            // A state that stands for later sessions too is not gone through again: states never fall.
+            out.push(Opportunity { state: last.state, ..*visit });
+            continue;
+        }
         let ends_us = STILL_THERE_US.map(|still_us| visit.start_us.saturating_add(still_us).min(over_us));
         let mut start_us = visit.start_us;
         for (part, end_us) in (0..).zip(ends_us.into_iter().chain([over_us])) {
             let gone = gone_us < end_us;
-            out.push(Opportunity { start_us, state: (visit.state + part).max(reached), gone, ..*visit });
+            out.push(Opportunity { start_us, state: visit.state + part, gone, ..*visit });
             if gone || end_us == over_us {
                 break;
             }

@@ -289,6 +289,16 @@ fn who_goes_on_at_once_has_less_time_to_meet_anything() {
 }
 
 #[test]
+fn few_accounts_are_compared_by_whole_opportunities() {
+    let ask = |n_accounts: u64, says_until: bool| {
+        let cells = answer(visits(n_accounts, says_until), json!({"stage": "trial"})).cells;
+        serde_json::to_value(cells).unwrap()
+    };
+    assert_eq!(ask(199, true), ask(199, false));
+    assert_ne!(ask(200, true), ask(200, false));
+}
+
+#[test]
 fn an_opportunity_has_parts_for_those_who_are_still_there() {
     let spec = "format: 1
 stages:
