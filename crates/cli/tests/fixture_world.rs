@@ -228,7 +228,7 @@ fn is_value(actual: &Value, expected: &str) -> bool {
         Some(money) => (100.0 * money.parse::<f64>().unwrap(), 100.0 * 0.1_f64.powi(decimals(money))),
         None => match expected.parse::<f64>() {
             Ok(value) => (value, 0.1_f64.powi(decimals(expected))),
-            Err(_) => (parse_duration(expected).unwrap() as f64, 1.0),
+            Err(_) => (parse_duration(expected).unwrap() as f64, if expected.ends_with("ms") { 1_000.0 } else { 1.0 }),
         },
     };
     actual.as_f64().is_some_and(|actual| (actual - value).abs() <= 0.5 * precision * (1.0 + 1e-6))
