@@ -1,0 +1,83 @@
+/** A picture as the server draws it, put into the page: its marks open the people, and say their exact value. */
+import { useEffect, useRef, useState } from "react";
+import "./picture.css";
+
+interface Mark {
+  cell: string;
+  group: string | null;
+}
+
+/** Parses the picture and keeps only what draws. */
+function parse(svg: string): SVGSVGElement | null {
+  const root = new DOMParser().parseFromString(svg, "image/svg+xml").documentElement;
+  if (root.localName !== "svg") return null;
+  for (const element of root.querySelectorAll("script, foreignObject, iframe, style")) element.remove();
+  for (const element of root.querySelectorAll("*")) {
+    for (const { name } of [...element.attributes]) if (name.startsWith("on")) element.removeAttribute(name);
+  }
+  for (const title of root.querySelectorAll("[data-cell] > title")) title.remove();
+  return document.importNode(root, true) as unknown as SVGSVGElement;
+}
+
+function markOf(target: EventTarget | null): SVGElement | null {
+  return target instanceof Element ? target.closest<SVGElement>("[data-cell]") : null;
+}
+
+export function Picture({ svg, onOpen }: { svg: string; onOpen?: (mark: Mark) => void }) {
+  const holder = useRef<HTMLDivElement>(null);
+  const [tip, setTip] = useState<{ text: string; x: number; y: number } | null>(null);
+
+  useEffect(() => {
+    const element = parse(svg);
+    if (!element || !holder.current) return;
+    element.removeAttribute("width");
+    element.removeAttribute("height");
+    holder.current.replaceChildren(element);
+  }, [svg]);
+
+  useEffect(() => {
+    const box = holder.current;
+    if (!box) return;
+    const open = (event: Event) => {
+      const mark = markOf(event.target);
+      if (!mark) return;
+      if (event instanceof KeyboardEvent && event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      onOpen?.({ cell: mark.dataset.cell ?? "", group: mark.getAttribute("data-group") });
+    };
+    const show = (event: Event) => {
+      const mark = markOf(event.target);
+      if (!mark) return setTip(null);
+      const outer = box.getBoundingClientRect();
+      const inner = mark.getBoundingClientRect();
+      const x = Math.min(Math.max(inner.left + inner.width / 2 - outer.left, 90), Math.max(outer.width - 90, 90));
+      setTip({ text: mark.getAttribute("aria-label") ?? "", x, y: inner.top - outer.top });
+    };
+    const hide = () => setTip(null);
+    box.addEventListener("click", open);
+    box.addEventListener("keydown", open);
+    box.addEventListener("mouseover", show);
+    box.addEventListener("focusin", show);
+    box.addEventListener("mouseleave", hide);
+    box.addEventListener("focusout", hide);
+    return () => {
+      box.removeEventListener("click", open);
+      box.removeEventListener("keydown", open);
+      box.removeEventListener("mouseover", show);
+      box.removeEventListener("focusin", show);
+      box.removeEventListener("mouseleave", hide);
+      box.removeEventListener("focusout", hide);
+    };
+  }, [onOpen]);
+
+  return (
+    <div className="picture">
+      <div className="picture-svg" ref={holder} />
+      {tip && (
+        <div className="picture-tip" style={{ left: tip.x, top: tip.y }} aria-hidden="true">
+          {tip.text}
+        </div>
+      )}
+    </div>
+  );
+}

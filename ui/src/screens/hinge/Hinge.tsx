@@ -1,0 +1,1 @@
+export default function Hinge() { return <h1>Hinge</h1>; }

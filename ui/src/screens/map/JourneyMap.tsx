@@ -1,0 +1,1 @@
+export default function JourneyMap() { return <h1>JourneyMap</h1>; }

@@ -1,0 +1,133 @@
+/** One user: who they are known as, and what they did, session by session. */
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { Link } from "wouter";
+import { user } from "../../api/client";
+import type { JourneyEvent, Session } from "../../api/types";
+import { ProblemCard, Loading } from "../../parts/States";
+import { count, duration, money } from "../../format/number";
+import { clock, day, instant } from "../../format/time";
+import { humane } from "../../format/words";
+import { useWorkspace } from "../../workspace";
+import "./journey.css";
+
+const SESSIONS = 12;
+
+export function UserJourney({ id, level }: { id: string; level: 2 | 3 }) {
+  const { zone, generation } = useWorkspace();
+  const asked = useQuery({ queryKey: ["user", generation, id], queryFn: ({ signal }) => user(id, signal) });
+  const [shownSessions, setShownSessions] = useState(SESSIONS);
+  if (asked.isPending) return <Loading label="Reading the sessions" />;
+  if (asked.error) return <ProblemCard error={asked.error} />;
+  const { ids, accounts, profile, sessions } = asked.data;
+  const Title = level === 2 ? "h2" : "h3";
+  const events = sessions.reduce((sum, session) => sum + session.events.length, 0);
+  return (
+    <div className="journey user">
+      <dl className="facts">
+        {ids.length > 0 && <Fact name="Known as" values={ids} />}
+        {accounts.length > 0 && (
+          <div>
+            <dt>Accounts</dt>
+            <dd>
+              {accounts.map(({ account, role }) => (
+                <Link key={account} href={`/people?account=${encodeURIComponent(account)}`}>
+                  {account}
+                  {role ? ` (${role})` : ""}
+                </Link>
+              ))}
+            </dd>
+          </div>
+        )}
+        {Object.entries(profile ?? {}).map(([name, value]) => (
+          <Fact key={name} name={humane(name)} values={[String(value)]} />
+        ))}
+      </dl>
+      <Title>
+        {count(sessions.length)} {sessions.length === 1 ? "session" : "sessions"}, {count(events)} events
+      </Title>
+      <ol className="sessions">
+        {sessions.slice(0, shownSessions).map((session, i) => (
+          <SessionItem key={`${session.start_us}/${session.events.length}`} session={session} open={i === 0} zone={zone} level={level} />
+        ))}
+      </ol>
+      {sessions.length > shownSessions && (
+        <button type="button" className="button" onClick={() => setShownSessions(shownSessions + 50)}>
+          Show more of {count(sessions.length)} sessions
+        </button>
+      )}
+    </div>
+  );
+}
+
+function Fact({ name, values }: { name: string; values: string[] }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>
+        {values.map((value) => (
+          <span key={value} className="id">
+            {value}
+          </span>
+        ))}
+      </dd>
+    </div>
+  );
+}
+
+function SessionItem({ session, open, zone }: { session: Session; open: boolean; zone: string; level: 2 | 3 }) {
+  const first = session.events[0];
+  return (
+    <li>
+      <details className="session" open={open}>
+        <summary>
+          <span className="session-when">{instant(session.start_us, zone)}</span>
+          <span className="session-what">
+            {session.events.length === 1
+              ? humane(first?.name ?? "")
+              : `${count(session.events.length)} events in ${duration(session.end_us - session.start_us)}`}
+            {first?.device && ` · ${first.device}`}
+            {first?.channel && ` · ${first.channel}`}
+          </span>
+        </summary>
+        {session.replay_url?.startsWith("http") && (
+          <p>
+            <a href={session.replay_url} rel="noreferrer">
+              Watch the recording
+            </a>
+          </p>
+        )}
+        <EventList events={session.events} zone={zone} />
+      </details>
+    </li>
+  );
+}
+
+export function EventList({ events, zone, dated = false }: { events: JourneyEvent[]; zone: string; dated?: boolean }) {
+  const { currency, frictions } = useWorkspace();
+  return (
+    <ol className="events">
+      {events.map((event, i) => {
+        const derived = event.name.startsWith("friction:") || frictions.includes(event.name);
+        const bad = derived || event.name.endsWith(":failed") || event.name.endsWith(":abandoned");
+        return (
+          // biome-ignore lint/suspicious/noArrayIndexKey: the same event can happen twice at one instant
+          <li key={`${event.time_us}/${i}`} className={bad ? "bad" : undefined}>
+            <span className="event-time">{dated ? day(event.time_us, zone) : clock(event.time_us, zone)}</span>
+            <span className="event-name">{humane(event.name)}</span>
+            {event.value_cents != null && <span className="event-money">{money(event.value_cents, currency)}</span>}
+            <span className="event-more">{more(event)}</span>
+          </li>
+        );
+      })}
+    </ol>
+  );
+}
+
+function more(event: JourneyEvent): string {
+  const named = [event.page, event.element, event.member && `member ${event.member}`, event.channel].filter(Boolean);
+  const rest = Object.entries(event.properties ?? {})
+    .filter(([, value]) => value !== null && value !== "")
+    .map(([name, value]) => `${humane(name)} ${typeof value === "object" ? JSON.stringify(value) : value}`);
+  return [...named, ...rest].join(" · ");
+}

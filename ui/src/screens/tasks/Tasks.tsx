@@ -1,0 +1,1 @@
+export default function Tasks() { return <h1>Tasks</h1>; }
