@@ -87,7 +87,15 @@ function raise(line: Record<string, unknown>): never {
   throw new ProblemError((line.problem as Problem) ?? { title: "The work stopped", status: 500 });
 }
 
-export const workspace = (signal?: AbortSignal) => get<Workspace>("/api/workspace", signal);
+/** A workspace that cannot be read says only that; the rest is then empty. */
+export async function workspace(signal?: AbortSignal): Promise<Workspace> {
+  const found = await get<Partial<Workspace> & Pick<Workspace, "state" | "version">>("/api/workspace", signal);
+  const nothing = { names: [], columns: [], stages: [], tasks: [], frictions: [], channels: [], segments: {} };
+  const without = { accounts: false, stages: false, tasks: false, frictions: false, channels: false, money: false, survey: false };
+  const blank = { name: "", simulated: false, zone: "UTC", currency: null, events: 0, users: 0, observed_from: null, observed_until: null };
+  return { ...blank, ...nothing, has: without, generation: 0, ...found };
+}
+
 export const operators = (signal?: AbortSignal) => get<Operator[]>("/api/operators", signal);
 export const report = (signal?: AbortSignal) => get<Report>("/api/report?format=json", signal);
 export const data = (signal?: AbortSignal) => get<Data>("/api/data", signal);
@@ -116,8 +124,8 @@ export async function ask(
 }
 
 /** The picture of an answer, as the server draws it. */
-export async function picture(operator: string, question: Question, theme: string, width: number, signal?: AbortSignal): Promise<string> {
-  const path = `/api/ask/${operator}?format=svg&theme=${theme}&width=${width}`;
+export async function picture(operator: string, question: Question, theme: string, signal?: AbortSignal): Promise<string> {
+  const path = `/api/ask/${operator}?format=svg&theme=${theme}`;
   return (await send(path, { method: "POST", signal, ...bodyOf(question) })).text();
 }
 
@@ -188,9 +196,11 @@ export async function importFiles(
   return importing(await send("/api/import?stream=1", { method: "POST", signal, ...bodyOf(body) }), onProgress);
 }
 
-export async function retryRejected(csv: Blob, onProgress: (progress: ImportProgress) => void): Promise<Imported[]> {
+/** Imports a corrected export of rejected rows; without rows, all rejected rows are tried again. */
+export async function retryRejected(csv: Blob | "", source: string, onProgress: (progress: ImportProgress) => void): Promise<Imported[]> {
   const init = { method: "POST", body: csv, headers: { "content-type": "text/csv" } };
-  return importing(await send("/api/quarantine/retry?stream=1", init), onProgress);
+  const query = source ? `&source=${encodeURIComponent(source)}` : "";
+  return importing(await send(`/api/quarantine/retry?stream=1${query}`, init), onProgress);
 }
 
 export const quarantine = (source: string, offset: number, limit: number, signal?: AbortSignal) =>

@@ -98,7 +98,7 @@ export interface Workspace {
   observed_until: string | null;
   generation: number;
   names: { name: string; n: number }[];
-  columns: { name: string; kind: string }[];
+  columns: { name: string; kind: string; of?: "user" | "account" }[];
   stages: string[];
   tasks: string[];
   frictions: string[];
@@ -253,9 +253,12 @@ export interface ColumnProfile {
   kind: string;
   n_distinct: number;
   blank: number;
-  samples: string[];
+  samples: { text: string; n: number }[];
+  /** What the column seems to be; nothing where it is only a property. */
   role?: string | null;
-  sure?: number | null;
+  sure?: "sure" | "likely" | "guess" | null;
+  /** Share of the values that fit the kind. */
+  fitting?: number | null;
   why?: string | null;
 }
 
@@ -300,11 +303,12 @@ export interface Progress {
 }
 
 export interface ImportProgress {
-  file: string;
+  stage?: "file" | "timelines";
+  file?: string;
   rows: number;
   rows_total?: number | null;
-  bytes: number;
-  bytes_total: number;
+  bytes?: number;
+  bytes_total?: number;
 }
 
 export interface Imported {

@@ -119,9 +119,14 @@ export function shown(cell: Cell, currency?: string | null): Shown {
   const small = cell.x != null && cell.n < LOW_N;
   const text = small ? `${count(cell.x as number)} of ${count(cell.n)}` : write(cell, cell.value, currency);
   const base = cell.x != null && !small ? `${count(cell.x)} of ${count(cell.n)}` : undefined;
-  const interval =
-    cell.lo == null || cell.hi == null ? undefined : `${bound(cell, cell.lo, currency)} to ${bound(cell, cell.hi, currency)}`;
+  const interval = cell.lo == null || cell.hi == null ? undefined : span(bound(cell, cell.lo, currency), bound(cell, cell.hi, currency));
   return { text, base, interval, incomplete };
+}
+
+/** `28.2 to 30.8 %`: a unit that both ends share is said once. */
+function span(lo: string, hi: string): string {
+  const unit = / (%|points|[A-Z]{3})$/.exec(hi)?.[0];
+  return unit && lo.endsWith(unit) ? `${lo.slice(0, -unit.length)} to ${hi}` : `${lo} to ${hi}`;
 }
 
 function bound(cell: Cell, value: number, currency: string | null | undefined): string {

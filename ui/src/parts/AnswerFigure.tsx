@@ -1,6 +1,6 @@
 /** An answer: its picture, its table, how it counts, and what to know about it. */
 import { useQuery } from "@tanstack/react-query";
-import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
+import type { ReactNode } from "react";
 import { Link } from "wouter";
 import { picture } from "../api/client";
 import type { Answer, Question } from "../api/types";
@@ -104,37 +104,18 @@ export function Waiting({ asked }: { asked: Asked }) {
   );
 }
 
-/** The picture of the answer, at the width of the place where it stands. */
+/** The picture of the answer. */
 export function Drawn({ operator, question }: { operator: string; question: Question }) {
   const theme = useTheme();
   const { generation } = useWorkspace();
-  const who = useWho();
-  const holder = useRef<HTMLDivElement>(null);
-  const [width, setWidth] = useState(0);
-  useEffect(() => {
-    if (!holder.current) return;
-    const watch = new ResizeObserver(([entry]) => {
-      const wide = entry?.contentRect.width ?? 0;
-      if (wide > 0) setWidth(Math.max(320, Math.round(wide / 40) * 40));
-    });
-    watch.observe(holder.current);
-    return () => watch.disconnect();
-  }, []);
-  const asked = JSON.stringify([generation, operator, question]);
+  const { open } = useWho();
   const drawn = useQuery({
-    queryKey: ["picture", generation, operator, question, theme, width],
-    enabled: width > 0,
-    queryFn: ({ signal }) => picture(operator, question, theme, width, signal),
-    placeholderData: (before, query) => (JSON.stringify(query?.queryKey.slice(1, 4)) === asked ? before : undefined),
+    queryKey: ["picture", generation, operator, question, theme],
+    queryFn: ({ signal }) => picture(operator, question, theme, signal),
   });
-  const { open } = who;
-  const openMark = useCallback(
-    ({ cell, group }: { cell: string; group: string | null }) => open({ operator, question, cell, group }),
-    [open, operator, question],
-  );
   return (
-    <div ref={holder} className="drawn">
-      {drawn.data && <Picture svg={drawn.data} onOpen={openMark} />}
+    <div className="drawn">
+      {drawn.data && <Picture svg={drawn.data} onOpen={({ cell, group }) => open({ operator, question, cell, group })} />}
       {drawn.isPending && <div className="drawn-wait" aria-hidden="true" />}
       {drawn.error && <p className="hint">There is no picture of this answer: {drawn.error.message} The table has every number.</p>}
     </div>

@@ -35,6 +35,8 @@ export function Picture({ svg, onOpen }: { svg: string; onOpen?: (mark: Mark) =>
     holder.current.replaceChildren(element);
   }, [svg]);
 
+  const onOpenNow = useRef(onOpen);
+  onOpenNow.current = onOpen;
   useEffect(() => {
     const box = holder.current;
     if (!box) return;
@@ -43,7 +45,7 @@ export function Picture({ svg, onOpen }: { svg: string; onOpen?: (mark: Mark) =>
       if (!mark) return;
       if (event instanceof KeyboardEvent && event.key !== "Enter" && event.key !== " ") return;
       event.preventDefault();
-      onOpen?.({ cell: mark.dataset.cell ?? "", group: mark.getAttribute("data-group") });
+      onOpenNow.current?.({ cell: mark.dataset.cell ?? "", group: mark.getAttribute("data-group") });
     };
     const show = (event: Event) => {
       const mark = markOf(event.target);
@@ -68,7 +70,7 @@ export function Picture({ svg, onOpen }: { svg: string; onOpen?: (mark: Mark) =>
       box.removeEventListener("mouseleave", hide);
       box.removeEventListener("focusout", hide);
     };
-  }, [onOpen]);
+  }, []);
 
   return (
     <div className="picture">

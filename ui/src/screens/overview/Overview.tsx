@@ -72,7 +72,9 @@ function Diptych({ report: { panels, users_customers, drop_offs, first, cannot_s
           </div>
           {panels.map(({ aspect, user, customer }) => (
             <div className="aspect" key={aspect}>
-              <h3>{aspect}</h3>
+              <h3>
+              <span>{aspect}</span>
+            </h3>
               <Side facts={user} side="user" aspect={aspect} />
               <Side facts={customer} side="customer" aspect={aspect} />
             </div>
