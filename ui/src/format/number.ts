@@ -95,7 +95,8 @@ function points(value: number): string {
 function plain(value: number, id: string): string {
   if (Number.isInteger(value)) return count(value);
   if (/:p(_adjusted)?$/.test(id)) return value < 0.001 ? "under 0.001" : value.toFixed(3);
-  return new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(value);
+  const digits = Math.abs(value) < 10 ? 2 : 1;
+  return new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value).replace("-", "−");
 }
 
 function write(cell: Cell, value: number, currency: string | null | undefined): string {

@@ -1,24 +1,26 @@
 /** What flags of cells mean, in words. */
-const FLAGS: Record<string, string> = {
-  no_data: "nobody to count",
-  low_n: "small base: fewer than 30",
-  immature_cohort: "not complete yet: some were not observed for long enough",
-  clustered: "interval too narrow: several units belong to one person",
-  no_overlap: "nobody comparable for some",
-  confounded: "groups differ: adjusting changes the difference by over a tenth",
-  simpson_reversal: "adjusting turns the difference round",
-  heterogeneous: "differs from group to group",
-  exploratory: "exploratory: may be chance",
-  immortal_time: "a warning, not a finding: who stays longer meets more",
-  not_priced: "not priced: no detectable difference",
-  e0: "evidence: described only",
-  e1: "evidence: associated after adjusting",
-  e2: "evidence: associated, before and after",
-  e3: "evidence: randomised",
+const FLAGS: Record<string, [short: string, long?: string]> = {
+  no_data: ["nobody to count"],
+  low_n: ["small base", "fewer than 30"],
+  immature_cohort: ["not complete yet", "some were not observed for long enough"],
+  clustered: ["interval too narrow", "several units belong to one person, and the interval treats them as independent"],
+  no_overlap: ["some not comparable", "nobody comparable was found for some"],
+  confounded: ["groups differ", "adjusting changes the difference by over a tenth"],
+  simpson_reversal: ["turns round", "adjusting turns the difference round"],
+  heterogeneous: ["uneven", "the difference is not the same in all groups"],
+  exploratory: ["exploratory", "may be chance"],
+  immortal_time: ["a warning, not a finding", "who stays longer meets more"],
+  not_priced: ["not priced", "no detectable difference"],
+  e0: ["described only", "evidence: not told from chance"],
+  e1: ["associated", "evidence: associated after adjusting"],
 };
 
 export function flagWords(flag: string): string {
-  return FLAGS[flag] ?? flag.replaceAll("_", " ");
+  return FLAGS[flag]?.[0] ?? flag.replaceAll("_", " ");
+}
+
+export function flagMeaning(flag: string): string {
+  return FLAGS[flag]?.[1] ?? flagWords(flag);
 }
 
 /** `drop_offs` as a word. */

@@ -2,7 +2,7 @@
 import { useState } from "react";
 import type { Answer, Cell, Question } from "../api/types";
 import { count, kind, percent, sentence, shown } from "../format/number";
-import { flagWords } from "../format/words";
+import { flagMeaning, flagWords } from "../format/words";
 import { useWorkspace } from "../workspace";
 import { useWho } from "./who";
 import "./table.css";
@@ -116,7 +116,9 @@ function CellRow({ row: { group, cell }, grouped, operator, question, partial }:
           count(cell.people)
         )}
       </td>
-      <td className="flags">{(cell.flags ?? []).map(flagWords).join("; ")}</td>
+      <td className="flags" title={(cell.flags ?? []).map(flagMeaning).join("; ") || undefined}>
+        {(cell.flags ?? []).map(flagWords).join("; ")}
+      </td>
     </tr>
   );
 }

@@ -177,7 +177,7 @@ export function Modifiers({ draft, panel, anchor, onChange }: ModifiersProps) {
   return (
     <details className="modifiers" open={used || undefined}>
       <summary>Narrow, split, compare</summary>
-      {anchor && <p className="hint">{anchor}</p>}
+      {anchor && <p className="hint">{anchor.replaceAll("--", "")}</p>}
       <div className="question-fields">
         {text("by", "Split by", "device", `${id}-columns`)}
         {text("where", "Only where", "device = 'phone'")}
