@@ -1,6 +1,6 @@
 /** The frame: names of the workspace and of the screens, and the panel with the people behind a number. */
 import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
-import { Link, Route, Switch, useLocation } from "wouter";
+import { Link, Redirect, Route, Switch, useLocation } from "wouter";
 import { Motif, type Part } from "./parts/Motif";
 import { PeoplePanel } from "./parts/PeoplePanel";
 import { Empty, Loading, ProblemCard } from "./parts/States";
@@ -82,7 +82,13 @@ function Frame() {
               <Motif size={30} />
               <span>Diptych</span>
             </Link>
-            <button type="button" className="button small menu-button" aria-expanded={open} aria-controls="rail-body" onClick={() => setOpen(!open)}>
+            <button
+              type="button"
+              className="button small menu-button"
+              aria-expanded={open}
+              aria-controls="rail-body"
+              onClick={() => setOpen(!open)}
+            >
               {open ? "Close" : "Menu"}
             </button>
           </div>
@@ -116,7 +122,11 @@ function Frame() {
             <Switch>
               <Route path="/start" component={Start} />
               <Route path="/data/:tab?" component={Data} />
-              {first && <Route component={Start} />}
+              {first && (
+                <Route>
+                  <Redirect to="/start" replace />
+                </Route>
+              )}
               {workspace.state === "broken_spec" && (
                 <Route>
                   <Broken problem={workspace.problem} />
@@ -129,7 +139,7 @@ function Frame() {
               <Route path="/explore/:operator?" component={Explore} />
               <Route path="/people" component={People} />
               <Route>
-                <Empty title="There is no such page">
+                <Empty whole title="There is no such page">
                   <Link href="/">Go to the overview</Link>
                 </Empty>
               </Route>

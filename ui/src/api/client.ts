@@ -119,7 +119,8 @@ export async function ask(
     if (line.type === "answer") answer = line.answer as Answer;
     else onProgress?.({ done: Number(line.done), of: Number(line.of) }, line.answer as Answer | undefined);
   });
-  if (!answer) throw new ProblemError({ title: "The answer broke off", status: 500, detail: "The server closed the connection before the end." });
+  if (!answer)
+    throw new ProblemError({ title: "The answer broke off", status: 500, detail: "The server closed the connection before the end." });
   return answer;
 }
 
@@ -146,7 +147,8 @@ export const who = ({ operator, question, cell, group }: Who, offset = 0, limit 
 export const sql = (query: string, signal?: AbortSignal) => post<SqlResult>("/api/sql", { query, limit: 1000 }, signal);
 
 export const spec = (signal?: AbortSignal) => get<{ text: string; etag: string }>("/api/spec", signal);
-export const checkSpec = (text: string) => post<{ ok: boolean; problem?: Problem | null; findings: Finding[] }>("/api/spec/check", { text });
+export const checkSpec = (text: string) =>
+  post<{ ok: boolean; problem?: Problem | null; findings: Finding[] }>("/api/spec/check", { text });
 export async function saveSpec(text: string, etag: string): Promise<{ etag: string }> {
   return (await send("/api/spec", { method: "PUT", ...bodyOf({ text, etag }) })).json();
 }
@@ -170,7 +172,8 @@ export function upload(file: File, onProgress: (sent: number) => void, signal: A
       }
       reject(new ProblemError(problem));
     };
-    request.onerror = () => reject(new ProblemError({ title: "The upload broke off", status: 0, detail: `${file.name} was not sent whole; nothing was kept.` }));
+    request.onerror = () =>
+      reject(new ProblemError({ title: "The upload broke off", status: 0, detail: `${file.name} was not sent whole; nothing was kept.` }));
     request.onabort = () => reject(new DOMException("cancelled", "AbortError"));
     signal.addEventListener("abort", () => request.abort());
     request.send(file);

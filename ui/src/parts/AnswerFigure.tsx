@@ -49,8 +49,8 @@ export function AnswerFigure({ operator, question = {}, title, children, drawn =
       {asked.counting && asked.partial && (
         <div className="partial">
           <p role="status">
-            Partial: {count(asked.progress?.done ?? 0)} of {count(asked.progress?.of ?? 0)} parts of the data are counted; every number here will
-            still change.
+            Partial: {count(asked.progress?.done ?? 0)} of {count(asked.progress?.of ?? 0)} parts of the data are counted; every number here
+            will still change.
           </p>
           <CellTable answer={asked.partial} operator={operator} question={body} partial />
         </div>
@@ -138,8 +138,8 @@ export function Counting({ answer }: { answer: Answer }) {
         <strong>How it counts.</strong> {counting}
       </p>
       <p>
-        {day(window.from ?? window.observed_from, window.zone)} to {day(window.to ?? window.observed_until, window.zone)}, days of {window.zone};{" "}
-        {count(base.events)} events of {count(base.actors)} {actors}
+        {day(window.from ?? window.observed_from, window.zone)} to {day(window.to ?? window.observed_until, window.zone)}, days of{" "}
+        {window.zone}; {count(base.events)} events of {count(base.actors)} {actors}
         {said.length > 0 && `; ${said.join("; ")}`}.
       </p>
       {(notes?.length ?? 0) > 0 && (

@@ -4,6 +4,7 @@ import type { Answer, Cell, Question } from "../api/types";
 import { count, kind, percent, sentence, shown } from "../format/number";
 import { flagMeaning, flagWords } from "../format/words";
 import { useWorkspace } from "../workspace";
+import { Scroll } from "./Scroll";
 import { useWho } from "./who";
 import "./table.css";
 
@@ -14,7 +15,17 @@ interface Row {
   cell: Cell;
 }
 
-export function CellTable({ answer, operator, question, partial = false }: { answer: Answer; operator: string; question: Question; partial?: boolean }) {
+export function CellTable({
+  answer,
+  operator,
+  question,
+  partial = false,
+}: {
+  answer: Answer;
+  operator: string;
+  question: Question;
+  partial?: boolean;
+}) {
   const [all, setAll] = useState(false);
   const grouped = (answer.groups?.length ?? 0) > 0;
   const everything: Row[] = [
@@ -26,7 +37,7 @@ export function CellTable({ answer, operator, question, partial = false }: { ans
   const rows = all ? list : list.slice(0, FIRST_ROWS);
   return (
     <div className="cells">
-      <section className="scroll" aria-label={`Table: ${answer.title}`}>
+      <Scroll label={`Table: ${answer.title}`}>
         <table>
           <caption className="visually-hidden">{`${answer.title}: every number with its base and 95 % interval`}</caption>
           <thead>
@@ -64,7 +75,7 @@ export function CellTable({ answer, operator, question, partial = false }: { ans
             ))}
           </tbody>
         </table>
-      </section>
+      </Scroll>
       {list.length > FIRST_ROWS && (
         <button type="button" className="button small" onClick={() => setAll(!all)}>
           {all ? "Show fewer rows" : `Show all ${list.length} rows`}
@@ -138,11 +149,9 @@ function CohortGrid({ rows, operator, question }: { rows: Row[]; operator: strin
   const visible = all ? heads : heads.slice(0, 24);
   return (
     <>
-      <section className="scroll" aria-label="Cohorts">
+      <Scroll label="Cohorts">
         <table className="cohorts">
-          <caption>
-            Cohorts down, periods across. One colour scale for the whole grid; an asterisk marks what is not complete yet.
-          </caption>
+          <caption>Cohorts down, periods across. One colour scale for the whole grid; an asterisk marks what is not complete yet.</caption>
           <thead>
             <tr>
               <th scope="col">Cohort</th>
@@ -167,7 +176,11 @@ function CohortGrid({ rows, operator, question }: { rows: Row[]; operator: strin
                   const { text, incomplete } = shown(one, currency);
                   const short = kind(one) === "share" && one.value != null ? percent(one.value, 0) : text;
                   return (
-                    <td key={period} className="number heat" style={{ "--heat": one.value == null ? 0 : one.value / most } as React.CSSProperties}>
+                    <td
+                      key={period}
+                      className="number heat"
+                      style={{ "--heat": one.value == null ? 0 : one.value / most } as React.CSSProperties}
+                    >
                       <button
                         type="button"
                         title={sentence(one, currency)}
@@ -185,7 +198,7 @@ function CohortGrid({ rows, operator, question }: { rows: Row[]; operator: strin
             ))}
           </tbody>
         </table>
-      </section>
+      </Scroll>
       {heads.length > 24 && (
         <button type="button" className="button small" onClick={() => setAll(!all)}>
           {all ? "Show fewer cohorts" : `Show all ${heads.length} cohorts`}
@@ -196,10 +209,11 @@ function CohortGrid({ rows, operator, question }: { rows: Row[]; operator: strin
 }
 
 function Differences({ answer }: { answer: Answer }) {
-  const points = (value: number | null | undefined) => (value == null ? "–" : `${value < 0 ? "−" : "+"}${Math.abs(100 * value).toFixed(1)} points`);
+  const points = (value: number | null | undefined) =>
+    value == null ? "–" : `${value < 0 ? "−" : "+"}${Math.abs(100 * value).toFixed(1)} points`;
   const labels = new Map(answer.cells.map((cell) => [cell.id, cell.label]));
   return (
-    <section className="scroll" aria-label="Differences">
+    <Scroll label="Differences">
       <table>
         <caption>First group minus second.</caption>
         <thead>
@@ -225,6 +239,6 @@ function Differences({ answer }: { answer: Answer }) {
           ))}
         </tbody>
       </table>
-    </section>
+    </Scroll>
   );
 }

@@ -24,7 +24,7 @@ export function ExportMenu({ formats, label = "Export" }: { formats: Format[]; l
     const away = (event: Event) => {
       if (event.target instanceof Node && !root.current?.contains(event.target)) setOpen(false);
     };
-    const escape = (event: KeyboardEvent) => {
+    const onEscape = (event: KeyboardEvent) => {
       if (event.key !== "Escape") return;
       event.preventDefault();
       setOpen(false);
@@ -32,12 +32,12 @@ export function ExportMenu({ formats, label = "Export" }: { formats: Format[]; l
     };
     document.addEventListener("pointerdown", away);
     document.addEventListener("focusin", away);
-    root.current?.addEventListener("keydown", escape);
+    root.current?.addEventListener("keydown", onEscape);
     const element = root.current;
     return () => {
       document.removeEventListener("pointerdown", away);
       document.removeEventListener("focusin", away);
-      element?.removeEventListener("keydown", escape);
+      element?.removeEventListener("keydown", onEscape);
     };
   }, [open]);
 

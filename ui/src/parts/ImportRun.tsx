@@ -3,6 +3,7 @@ import { Link } from "wouter";
 import type { Imported, ImportProgress } from "../api/types";
 import { count } from "../format/number";
 import { bytes } from "../format/time";
+import { Scroll } from "./Scroll";
 
 export function ImportBar({ progress, onCancel }: { progress: ImportProgress | null; onCancel?: () => void }) {
   const done = progress?.bytes_total ? progress.bytes : progress?.rows;
@@ -35,7 +36,7 @@ export function ImportResult({ imported }: { imported: Imported[] }) {
   const rejected = imported.reduce((sum, one) => sum + (one.rejected ?? 0), 0);
   return (
     <div className="stack">
-      <div className="scroll">
+      <Scroll label="Imported files">
         <table>
           <thead>
             <tr>
@@ -63,7 +64,7 @@ export function ImportResult({ imported }: { imported: Imported[] }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       {rejected > 0 && (
         <p>
           {count(rejected)} rows were rejected and kept with their reason. <Link href="/data/quarantine">See and correct them</Link>

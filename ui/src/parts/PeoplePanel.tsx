@@ -2,9 +2,9 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { Link } from "wouter";
-import { type Who, who as askWho } from "../api/client";
+import { who as askWho, type Who } from "../api/client";
 import type { Cell } from "../api/types";
-import { count, sentence, shown } from "../format/number";
+import { count, shown } from "../format/number";
 import { instant } from "../format/time";
 import { humane } from "../format/words";
 import { exploreHref } from "../question/url";
@@ -78,7 +78,9 @@ export function PeoplePanel() {
                 {member ? `Member ${member}` : `${accounts ? "Account" : "Person"} ${person}`}
               </h2>
               <p>
-                <Link href={`/people?${accounts && !member ? "account" : "user"}=${encodeURIComponent(member ?? person)}`}>Open in People</Link>
+                <Link href={`/people?${accounts && !member ? "account" : "user"}=${encodeURIComponent(member ?? person)}`}>
+                  Open in People
+                </Link>
               </p>
               {member ? (
                 <UserJourney id={member} level={3} />
@@ -124,7 +126,7 @@ function List({ who, accounts, heading, onChoose }: ListProps) {
         {first ? first.cell.label : title}
         {who.group != null && <span className="muted"> · {who.group}</span>}
       </h2>
-      {first && <Number cell={first.cell} />}
+      {first && <CellNumber cell={first.cell} />}
       <div className="spread">
         <p className="hint">
           From <Link href={exploreHref(who.operator, who.question)}>{title}</Link>
@@ -182,16 +184,25 @@ function List({ who, accounts, heading, onChoose }: ListProps) {
 }
 
 function unitWords(cell: Cell): string {
-  const words = { actor: "stays", session: "sessions", event: "events", attempt: "attempts", episode: "episodes", duration: "times", money: "rows" };
+  const words = {
+    actor: "stays",
+    session: "sessions",
+    event: "events",
+    attempt: "attempts",
+    episode: "episodes",
+    duration: "times",
+    money: "rows",
+  };
   return words[cell.unit];
 }
 
-function Number({ cell }: { cell: Cell }) {
+function CellNumber({ cell }: { cell: Cell }) {
   const { currency } = useWorkspace();
   const { text, base, interval, reason } = shown(cell, currency);
   return (
-    <p className="people-number" aria-label={sentence(cell, currency)}>
-      <span>{text}</span> <span className="muted">{[base, interval && `95 % interval ${interval}`, reason].filter(Boolean).join(" · ")}</span>
+    <p className="people-number">
+      <span>{text}</span>{" "}
+      <span className="muted">{[base, interval && `95 % interval ${interval}`, reason].filter(Boolean).join(" · ")}</span>
     </p>
   );
 }

@@ -26,7 +26,9 @@ export function problemOf(error: unknown): Problem {
 export function ProblemCard({ error, retry }: { error: unknown; retry?: () => void }) {
   const problem = problemOf(error);
   const { place } = problem;
-  const where = place && [place.file, place.line && `line ${place.line}`, place.column && `column ${place.column}`, place.field].filter(Boolean).join(", ");
+  const where =
+    place &&
+    [place.file, place.line && `line ${place.line}`, place.column && `column ${place.column}`, place.field].filter(Boolean).join(", ");
   return (
     <div className="problem" role="alert">
       <p className="problem-title">{problem.title}</p>
@@ -42,11 +44,13 @@ export function ProblemCard({ error, retry }: { error: unknown; retry?: () => vo
   );
 }
 
-export function Empty({ title, children }: { title: string; children?: ReactNode }) {
+/** `whole`: nothing else stands on the screen, so its title is the screen's heading. */
+export function Empty({ title, whole = false, children }: { title: string; whole?: boolean; children?: ReactNode }) {
+  const Title = whole ? "h1" : "p";
   return (
     <div className="empty">
       <Motif />
-      <p className="empty-title">{title}</p>
+      <Title className="empty-title">{title}</Title>
       <div className="empty-text">{children}</div>
     </div>
   );

@@ -26,7 +26,11 @@ export function useWho() {
     person: params.get("person"),
     member: params.get("member"),
     open: ({ operator, question, cell, group }: Who) =>
-      change({ who: JSON.stringify({ operator, question: tidy(question), cell, ...(group == null ? {} : { group }) }), person: null, member: null }),
+      change({
+        who: JSON.stringify({ operator, question: tidy(question), cell, ...(group == null ? {} : { group }) }),
+        person: null,
+        member: null,
+      }),
     choose: (person: string | null) => change({ person, member: null }),
     chooseMember: (member: string | null) => change({ member }),
     close: () => change({ who: null, person: null, member: null }),

@@ -47,7 +47,13 @@ export function ListEditor({ label, hint, values, suggestions, ordered = false, 
               />
               {ordered && (
                 <>
-                  <button type="button" className="button small quiet" aria-label={`Move ${value} up`} disabled={i === 0} onClick={() => move(i, i - 1)}>
+                  <button
+                    type="button"
+                    className="button small quiet"
+                    aria-label={`Move ${value} up`}
+                    disabled={i === 0}
+                    onClick={() => move(i, i - 1)}
+                  >
                     ↑
                   </button>
                   <button

@@ -42,7 +42,13 @@ export function QuestionForm({ operator, question, onAsk }: Props) {
       {rest.length > 0 && (
         <div className="question-fields">
           {rest.map((field) => (
-            <FieldInput key={field.name} field={field} value={draft.params?.[field.name]} suggestions={words(field.words)} onChange={(value) => setParam(field.name, value)} />
+            <FieldInput
+              key={field.name}
+              field={field}
+              value={draft.params?.[field.name]}
+              suggestions={words(field.words)}
+              onChange={(value) => setParam(field.name, value)}
+            />
           ))}
         </div>
       )}
@@ -99,7 +105,12 @@ function FieldInput({ field, value, suggestions, onChange }: FieldInputProps) {
     return (
       <div className="field">
         <label htmlFor={id}>{label}</label>
-        <select id={id} aria-describedby={`${id}-hint`} value={value == null ? "" : String(value)} onChange={(event) => onChange(event.target.value || undefined)}>
+        <select
+          id={id}
+          aria-describedby={`${id}-hint`}
+          value={value == null ? "" : String(value)}
+          onChange={(event) => onChange(event.target.value || undefined)}
+        >
           <option value="">{usual ? `${humane(usual)} (usual)` : field.required ? "choose" : "not set"}</option>
           {choices
             .filter((choice) => choice.value !== usual || value === choice.value)
@@ -170,7 +181,12 @@ export function Modifiers({ draft, panel, anchor, onChange }: ModifiersProps) {
   const date = (name: "from" | "to", label: string) => (
     <div className="field">
       <label htmlFor={`${id}-${name}`}>{label}</label>
-      <input id={`${id}-${name}`} type="date" value={draft[name]?.slice(0, 10) ?? ""} onChange={(event) => set({ [name]: event.target.value })} />
+      <input
+        id={`${id}-${name}`}
+        type="date"
+        value={draft[name]?.slice(0, 10) ?? ""}
+        onChange={(event) => set({ [name]: event.target.value })}
+      />
     </div>
   );
   const saved = Object.entries(segments);
@@ -201,8 +217,8 @@ export function Modifiers({ draft, panel, anchor, onChange }: ModifiersProps) {
         {panel === "user" && (
           <div className="field check">
             <label>
-              <input type="checkbox" checked={draft.accounts ?? false} onChange={(event) => set({ accounts: event.target.checked })} /> Ask about
-              accounts and all that their members did
+              <input type="checkbox" checked={draft.accounts ?? false} onChange={(event) => set({ accounts: event.target.checked })} /> Ask
+              about accounts and all that their members did
             </label>
           </div>
         )}

@@ -83,7 +83,21 @@ export function readSpec(text: string): Record<string, unknown> {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }
 
-const ROLE_FIELDS = ["time", "event_id", "user", "anonymous", "customer", "channel", "device", "page", "element", "place", "order_id", "value", "currency"];
+const ROLE_FIELDS = [
+  "time",
+  "event_id",
+  "user",
+  "anonymous",
+  "customer",
+  "channel",
+  "device",
+  "page",
+  "element",
+  "place",
+  "order_id",
+  "value",
+  "currency",
+];
 
 /** Says that a column of a source's files has a role, and takes the role from the column that had it. */
 export function setRole(text: string, source: string, column: string, role: string | null): string {

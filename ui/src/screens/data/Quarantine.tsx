@@ -7,9 +7,11 @@ import type { Imported, ImportProgress } from "../../api/types";
 import { count } from "../../format/number";
 import { ExportMenu } from "../../parts/ExportMenu";
 import { ImportBar, ImportResult } from "../../parts/ImportRun";
+import { Scroll } from "../../parts/Scroll";
 import { Empty, Loading, ProblemCard } from "../../parts/States";
 import { useForgetAnswers, useWorkspace } from "../../workspace";
 import { useData } from "./Data";
+import "./data.css";
 
 const PAGE = 50;
 
@@ -82,8 +84,8 @@ export function Quarantine() {
                 />
               </div>
             </div>
-            <div className="scroll">
-              <table>
+            <Scroll label="Rejected rows">
+              <table className="rejected">
                 <thead>
                   <tr>
                     <th scope="col">Where</th>
@@ -105,7 +107,7 @@ export function Quarantine() {
                   ))}
                 </tbody>
               </table>
-            </div>
+            </Scroll>
             {total > PAGE && (
               <div className="row">
                 <button type="button" className="button small" disabled={page === 0} onClick={() => setPage(page - 1)}>
@@ -153,7 +155,8 @@ function Retry({ sources, source }: { sources: string[]; source: string }) {
     <section className="card stack" aria-labelledby="retry">
       <h2 id="retry">Correct and import again</h2>
       <p className="hint">
-        Export the rows as CSV, correct them in any editor, and hand the file back here. Or correct diptych.yaml, and try the rows as they are again.
+        Export the rows as CSV, correct them in any editor, and hand the file back here. Or correct diptych.yaml, and try the rows as they
+        are again.
       </p>
       <div className="row">
         <label className="button">

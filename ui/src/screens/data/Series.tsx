@@ -5,6 +5,7 @@ import { series } from "../../api/client";
 import { count } from "../../format/number";
 import { day } from "../../format/time";
 import { humane } from "../../format/words";
+import { Scroll } from "../../parts/Scroll";
 import { Empty, Loading, ProblemCard } from "../../parts/States";
 import { useWorkspace } from "../../workspace";
 import { monthly, readNotes, readPoints } from "./points";
@@ -21,8 +22,8 @@ export function Series() {
     return (
       <Empty title="No notes and no series yet">
         <p>
-          Totals per day (map views, impressions, footfall) and dated facts (price list, campaign, holiday) come from sources with <code>series:</code>{" "}
-          or <code>notes:</code> in <Link href="/data/spec">diptych.yaml</Link>.
+          Totals per day (map views, impressions, footfall) and dated facts (price list, campaign, holiday) come from sources with{" "}
+          <code>series:</code> or <code>notes:</code> in <Link href="/data/spec">diptych.yaml</Link>.
         </p>
       </Empty>
     );
@@ -50,7 +51,7 @@ export function Series() {
       {tables.map(({ name, months, columns, sums }) => (
         <section key={name} className="card stack" aria-label={humane(name)}>
           <h2>{humane(name)}</h2>
-          <div className="scroll">
+          <Scroll label="Sums per month">
             <table>
               <caption className="visually-hidden">{`${humane(name)}, sums per month`}</caption>
               <thead>
@@ -79,7 +80,7 @@ export function Series() {
                 ))}
               </tbody>
             </table>
-          </div>
+          </Scroll>
         </section>
       ))}
     </div>

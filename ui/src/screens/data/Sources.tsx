@@ -5,6 +5,7 @@ import type { Imported, ImportProgress } from "../../api/types";
 import { count } from "../../format/number";
 import { bytes, day } from "../../format/time";
 import { ImportBar, ImportResult } from "../../parts/ImportRun";
+import { Scroll } from "../../parts/Scroll";
 import { Empty, Loading, ProblemCard } from "../../parts/States";
 import { useForgetAnswers, useWorkspace } from "../../workspace";
 import { useData } from "./Data";
@@ -58,7 +59,7 @@ export function Sources() {
               {observed_until && ` · observed until ${day(observed_until, zone)}`}
             </p>
           </div>
-          <div className="scroll">
+          <Scroll label="Files of this source">
             <table>
               <thead>
                 <tr>
@@ -78,14 +79,18 @@ export function Sources() {
                     <td className="number">{count(file.accepted)}</td>
                     <td className="number">{count(file.duplicates)}</td>
                     <td className="number">
-                      {file.rejected ? <Link href={`/data/quarantine?source=${encodeURIComponent(name)}`}>{count(file.rejected)}</Link> : "0"}
+                      {file.rejected ? (
+                        <Link href={`/data/quarantine?source=${encodeURIComponent(name)}`}>{count(file.rejected)}</Link>
+                      ) : (
+                        "0"
+                      )}
                     </td>
                     <td className="number">{count(file.skipped)}</td>
                   </tr>
                 ))}
               </tbody>
             </table>
-          </div>
+          </Scroll>
         </section>
       ))}
       {waiting.length > 0 && (

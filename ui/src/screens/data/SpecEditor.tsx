@@ -1,9 +1,8 @@
 /** diptych.yaml as text: checked against its rules and the data, shown as a change, then saved. */
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useState } from "react";
-import { check, checkSpec, saveSpec, spec } from "../../api/client";
+import { check, checkSpec, ProblemError, saveSpec, spec } from "../../api/client";
 import type { Finding, Problem } from "../../api/types";
-import { ProblemError } from "../../api/client";
 import { Loading, ProblemCard } from "../../parts/States";
 import { TextDiff } from "../../parts/TextDiff";
 import { useForgetAnswers } from "../../workspace";

@@ -33,7 +33,9 @@ export function readPoints(rows: Record<string, unknown>[]): Point[] {
 }
 
 export function readNotes(rows: Record<string, unknown>[]): Note[] {
-  return rows.map((row) => ({ name: text(row.name), text: text(row.text), time: timeOf(row) })).sort((a, b) => a.time.localeCompare(b.time));
+  return rows
+    .map((row) => ({ name: text(row.name), text: text(row.text), time: timeOf(row) }))
+    .sort((a, b) => a.time.localeCompare(b.time));
 }
 
 export interface Monthly {

@@ -21,7 +21,7 @@ export default function Explore() {
   const operator = operators.find(({ id }) => id === params.operator);
   if (!operator) {
     return (
-      <Empty title={`There is no operator “${params.operator}”`}>
+      <Empty whole title={`There is no operator “${params.operator}”`}>
         <Link href="/explore">All questions</Link>
       </Empty>
     );

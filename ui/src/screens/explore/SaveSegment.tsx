@@ -25,7 +25,13 @@ export function SaveSegment({ question }: { question: Question }) {
   };
   return (
     <div className="row">
-      <input aria-label="Name of the segment" placeholder="name of this segment" style={{ width: "14rem" }} value={name} onChange={(event) => setName(event.target.value)} />
+      <input
+        aria-label="Name of the segment"
+        placeholder="name of this segment"
+        style={{ width: "14rem" }}
+        value={name}
+        onChange={(event) => setName(event.target.value)}
+      />
       <button type="button" className="button small" disabled={!/^\w+$/.test(name.trim())} onClick={keep}>
         Save segment
       </button>

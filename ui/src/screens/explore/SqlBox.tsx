@@ -5,6 +5,7 @@ import { Link, useSearchParams } from "wouter";
 import { sql } from "../../api/client";
 import { count } from "../../format/number";
 import { ExportMenu } from "../../parts/ExportMenu";
+import { Scroll } from "../../parts/Scroll";
 import { Loading, ProblemCard } from "../../parts/States";
 import { useWorkspace } from "../../workspace";
 
@@ -17,7 +18,12 @@ export function SqlBox() {
   const query = params.get("sql") ?? "";
   const [draft, setDraft] = useState(query || FIRST);
   const asked = useQuery({ queryKey: ["sql", generation, query], queryFn: ({ signal }) => sql(query, signal), enabled: query !== "" });
-  const file = (format: string) => ({ name: format.toUpperCase(), path: `/api/sql?format=${format}`, file: `query.${format}`, body: { query } });
+  const file = (format: string) => ({
+    name: format.toUpperCase(),
+    path: `/api/sql?format=${format}`,
+    file: `query.${format}`,
+    body: { query },
+  });
   return (
     <>
       <div className="screen-head">
@@ -44,7 +50,7 @@ export function SqlBox() {
             <p className="hint">
               {count(asked.data.rows.length)} rows{asked.data.truncated && ", and more that are not shown"} in {asked.data.elapsed_ms} ms
             </p>
-            <div className="scroll">
+            <Scroll label="Rows">
               <table>
                 <thead>
                   <tr>
@@ -62,14 +68,20 @@ export function SqlBox() {
                       {row.map((value, j) => (
                         // biome-ignore lint/suspicious/noArrayIndexKey: nor have their values
                         <td key={j} className={typeof value === "number" ? "number" : undefined}>
-                          {value === null || value === undefined ? <span className="muted">–</span> : typeof value === "object" ? JSON.stringify(value) : String(value)}
+                          {value === null || value === undefined ? (
+                            <span className="muted">–</span>
+                          ) : typeof value === "object" ? (
+                            JSON.stringify(value)
+                          ) : (
+                            String(value)
+                          )}
                         </td>
                       ))}
                     </tr>
                   ))}
                 </tbody>
               </table>
-            </div>
+            </Scroll>
           </section>
         )}
       </div>

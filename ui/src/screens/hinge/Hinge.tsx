@@ -1,11 +1,11 @@
 /** The hinge: pick a drop-off; what goes with it, how strongly, for how much money, and who. */
 import { Link, useSearchParams } from "wouter";
 import type { Answer, DropOff } from "../../api/types";
+import { count } from "../../format/number";
+import { humane, signalName } from "../../format/words";
 import { AnswerFigure } from "../../parts/AnswerFigure";
 import { Empty, Loading, ProblemCard } from "../../parts/States";
 import { Value } from "../../parts/Value";
-import { count } from "../../format/number";
-import { humane, signalName } from "../../format/words";
 import { useReport } from "../overview/Overview";
 import { evidence, named, type SignalCells, signalsOf } from "./signals";
 import "./hinge.css";
@@ -17,8 +17,8 @@ export default function Hinge() {
       <div className="screen-head">
         <h1>Hinge</h1>
         <p>
-          Where accounts are lost, and which task failures and frictions of their members go with it. Nothing here was randomised: it says “associated
-          with”, and what could mislead.
+          Where accounts are lost, and which task failures and frictions of their members go with it. Nothing here was randomised: it says
+          “associated with”, and what could mislead.
         </p>
       </div>
       {asked.isPending && <Loading label="Counting the drop-offs" />}

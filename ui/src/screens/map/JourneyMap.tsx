@@ -4,14 +4,15 @@ import { type ReactNode, useState } from "react";
 import { Link } from "wouter";
 import { mapPicture, spec } from "../../api/client";
 import type { Answer, Cell, DropOff, Question, Report } from "../../api/types";
+import { day } from "../../format/time";
+import { humane, signalName } from "../../format/words";
 import { ExportMenu } from "../../parts/ExportMenu";
 import { Picture } from "../../parts/Picture";
+import { Scroll } from "../../parts/Scroll";
 import { Empty, Loading, ProblemCard } from "../../parts/States";
 import { useAnswer } from "../../parts/useAnswer";
 import { Value } from "../../parts/Value";
 import { useWho } from "../../parts/who";
-import { day } from "../../format/time";
-import { humane, signalName } from "../../format/words";
 import { exploreHref, write } from "../../question/url";
 import { useTheme } from "../../theme";
 import { useWorkspace } from "../../workspace";
@@ -49,8 +50,8 @@ export default function JourneyMap() {
         </div>
         <p>
           The relationship from first contact on. Every number is counted from the data
-          {workspace.observed_until && ` up to ${day(workspace.observed_until, workspace.zone)}`} and opens the accounts in it; every field opens its
-          question.
+          {workspace.observed_until && ` up to ${day(workspace.observed_until, workspace.zone)}`} and opens the accounts in it; every field
+          opens its question.
         </p>
       </div>
       {workspace.stages.length === 0 ? (
@@ -75,7 +76,10 @@ function Paper() {
   const { generation } = useWorkspace();
   const theme = useTheme();
   const { open } = useWho();
-  const drawn = useQuery({ queryKey: ["map", generation, "customer", theme], queryFn: ({ signal }) => mapPicture("customer", "", theme, signal) });
+  const drawn = useQuery({
+    queryKey: ["map", generation, "customer", theme],
+    queryFn: ({ signal }) => mapPicture("customer", "", theme, signal),
+  });
   if (drawn.isPending) return <Loading label="Drawing" />;
   if (drawn.error) return <ProblemCard error={drawn.error} retry={() => drawn.refetch()} />;
   return (
@@ -111,7 +115,13 @@ function Live({ stages }: { stages: string[] }) {
   if (stays.error) return <ProblemCard error={stays.error} retry={stays.again} />;
   if (!stays.answer) return <Loading label="Counting the stages" />;
   const cells = new Map<string, Cell>(stays.answer.cells.map((cell) => [cell.id, cell]));
-  const ofStage = (stage: string) => ({ stage, cells, answer: stays.answer as Answer, report: report.data, spec: specs.find(({ name }) => name === stage) });
+  const ofStage = (stage: string) => ({
+    stage,
+    cells,
+    answer: stays.answer as Answer,
+    report: report.data,
+    spec: specs.find(({ name }) => name === stage),
+  });
   const lane = (name: string, hint: string, field: (stage: OfStage) => ReactNode) => (
     <tr>
       <th scope="row">
@@ -125,8 +135,7 @@ function Live({ stages }: { stages: string[] }) {
   );
   return (
     <>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reached by keyboard */}
-      <section className="scroll map" aria-label="Customer journey map" tabIndex={0}>
+      <Scroll label="Customer journey map" className="map">
         <table>
           <caption className="visually-hidden">Stages across, lanes down</caption>
           <thead>
@@ -169,10 +178,14 @@ function Live({ stages }: { stages: string[] }) {
             {lane("Money", "at stake here", (of) => (
               <Money {...of} />
             ))}
-            {lane("Owner", "who answers for it", ({ stage, report: found }) => ownerOf(stage, found) ?? <span className="muted">nobody is named</span>)}
+            {lane(
+              "Owner",
+              "who answers for it",
+              ({ stage, report: found }) => ownerOf(stage, found) ?? <span className="muted">nobody is named</span>,
+            )}
           </tbody>
         </table>
-      </section>
+      </Scroll>
       <p className="map-counting">
         <strong>How it counts.</strong> {stays.answer.counting} {stays.answer.notes?.join("; ")}
       </p>
@@ -239,7 +252,8 @@ function Touchpoints({ stage }: OfStage) {
 
 function words(match: unknown): string {
   if (typeof match === "string") return humane(match);
-  if (match && typeof match === "object" && "events" in match) return ((match as { events: string[] }).events ?? []).map(humane).join(" | ");
+  if (match && typeof match === "object" && "events" in match)
+    return ((match as { events: string[] }).events ?? []).map(humane).join(" | ");
   return "";
 }
 

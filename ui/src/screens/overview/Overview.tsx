@@ -3,12 +3,12 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
 import { report } from "../../api/client";
 import type { Cell, DropOff, Fact, Report } from "../../api/types";
-import { ExportMenu } from "../../parts/ExportMenu";
-import { Loading, ProblemCard } from "../../parts/States";
-import { Value } from "../../parts/Value";
 import { count } from "../../format/number";
 import { day } from "../../format/time";
 import { humane, signalName } from "../../format/words";
+import { ExportMenu } from "../../parts/ExportMenu";
+import { Loading, ProblemCard } from "../../parts/States";
+import { Value } from "../../parts/Value";
 import { useWorkspace } from "../../workspace";
 import "./overview.css";
 
@@ -73,8 +73,8 @@ function Diptych({ report: { panels, users_customers, drop_offs, first, cannot_s
           {panels.map(({ aspect, user, customer }) => (
             <div className="aspect" key={aspect}>
               <h3>
-              <span>{aspect}</span>
-            </h3>
+                <span>{aspect}</span>
+              </h3>
               <Side facts={user} side="user" aspect={aspect} />
               <Side facts={customer} side="customer" aspect={aspect} />
             </div>
@@ -204,7 +204,11 @@ function DropOffs({ drops }: { drops: DropOff[] }) {
             </p>
           </div>
           <Labelled label="lost, of those decided" cell={drop.rate} operator="drop_offs" />
-          <Labelled label={drop.at_stake?.label.split(" at stake")[0] ? `${drop.at_stake?.label.split(" at stake")[0]} at stake` : "at stake"} cell={drop.at_stake} operator="drop_offs" />
+          <Labelled
+            label={drop.at_stake?.label.split(" at stake")[0] ? `${drop.at_stake?.label.split(" at stake")[0]} at stake` : "at stake"}
+            cell={drop.at_stake}
+            operator="drop_offs"
+          />
           <TopSignal drop={drop} />
         </li>
       ))}

@@ -3,10 +3,10 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { account } from "../../api/client";
 import type { Account } from "../../api/types";
-import { Loading, ProblemCard } from "../../parts/States";
 import { count, money } from "../../format/number";
 import { day } from "../../format/time";
 import { humane } from "../../format/words";
+import { Loading, ProblemCard } from "../../parts/States";
 import { useWorkspace } from "../../workspace";
 import { EventList } from "./UserJourney";
 import "./journey.css";
@@ -64,7 +64,7 @@ export function AccountJourney({ id, level, onMember }: { id: string; level: 2 |
       )}
       <Title>{count(found.events.length)} events, newest first</Title>
       <div className="account-events">
-        <EventList events={newest.slice(0, shownEvents)} zone={zone} dated />
+        <EventList events={newest.slice(0, shownEvents)} zone={zone} dated lone={alone} />
       </div>
       {newest.length > shownEvents && (
         <button type="button" className="button" onClick={() => setShownEvents(shownEvents + 200)}>
@@ -131,11 +131,13 @@ function Lanes({ account: found, zone }: { account: Account; zone: string }) {
       {found.stages.length > 0 && (
         <p className="hint">
           {found.stages
-            .map((stage) => `${humane(stage.stage)} from ${day(stage.entered_us, zone)}${stage.left_us ? ` to ${day(stage.left_us, zone)}` : ""}`)
+            .map(
+              (stage) =>
+                `${humane(stage.stage)} from ${day(stage.entered_us, zone)}${stage.left_us ? ` to ${day(stage.left_us, zone)}` : ""}`,
+            )
             .join("; ")}
         </p>
       )}
     </div>
   );
 }
-

@@ -2,19 +2,21 @@
 import { useQuery } from "@tanstack/react-query";
 import { sql } from "../../api/client";
 import { count } from "../../format/number";
+import { Scroll } from "../../parts/Scroll";
 import { useWorkspace } from "../../workspace";
 
 export function Newest({ onChoose }: { onChoose: (id: string) => void }) {
   const { generation } = useWorkspace();
   const asked = useQuery({
     queryKey: ["newest", generation],
-    queryFn: ({ signal }) => sql("select actor, n_events, cast(last_seen as varchar) as last_seen from users order by last_seen desc limit 12", signal),
+    queryFn: ({ signal }) =>
+      sql("select actor, n_events, cast(last_seen as varchar) as last_seen from users order by last_seen desc limit 12", signal),
   });
   if (!asked.data || asked.data.rows.length === 0) return null;
   return (
     <section className="card stack" aria-labelledby="newest">
       <h2 id="newest">Seen last</h2>
-      <div className="scroll">
+      <Scroll label="Seen last">
         <table>
           <thead>
             <tr>
@@ -39,7 +41,7 @@ export function Newest({ onChoose }: { onChoose: (id: string) => void }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </section>
   );
 }

@@ -53,7 +53,12 @@ export default function People() {
         {account && (
           <div className="card stack">
             <h2>Account {account}</h2>
-            <AccountJourney key={account} id={account} level={3} onMember={(member) => navigate(`/people?user=${encodeURIComponent(member)}`)} />
+            <AccountJourney
+              key={account}
+              id={account}
+              level={3}
+              onMember={(member) => navigate(`/people?user=${encodeURIComponent(member)}`)}
+            />
           </div>
         )}
         {!user && !account && (

@@ -4,10 +4,10 @@ import { useState } from "react";
 import { Link } from "wouter";
 import { user } from "../../api/client";
 import type { JourneyEvent, Session } from "../../api/types";
-import { ProblemCard, Loading } from "../../parts/States";
 import { count, duration, money } from "../../format/number";
-import { clock, day, instant } from "../../format/time";
+import { clock, instant } from "../../format/time";
 import { humane } from "../../format/words";
+import { Loading, ProblemCard } from "../../parts/States";
 import { useWorkspace } from "../../workspace";
 import "./journey.css";
 
@@ -103,7 +103,16 @@ function SessionItem({ session, open, zone }: { session: Session; open: boolean;
   );
 }
 
-export function EventList({ events, zone, dated = false }: { events: JourneyEvent[]; zone: string; dated?: boolean }) {
+interface EventListProps {
+  events: JourneyEvent[];
+  zone: string;
+  /** Whether days are shown, for events of many sessions. */
+  dated?: boolean;
+  /** Whether there is one member only, who need not be named. */
+  lone?: boolean;
+}
+
+export function EventList({ events, zone, dated = false, lone = true }: EventListProps) {
   const { currency, frictions } = useWorkspace();
   return (
     <ol className="events">
@@ -113,10 +122,10 @@ export function EventList({ events, zone, dated = false }: { events: JourneyEven
         return (
           // biome-ignore lint/suspicious/noArrayIndexKey: the same event can happen twice at one instant
           <li key={`${event.time_us}/${i}`} className={bad ? "bad" : undefined}>
-            <span className="event-time">{dated ? day(event.time_us, zone) : clock(event.time_us, zone)}</span>
+            <span className="event-time">{dated ? instant(event.time_us, zone) : clock(event.time_us, zone)}</span>
             <span className="event-name">{humane(event.name)}</span>
             {event.value_cents != null && <span className="event-money">{money(event.value_cents, currency)}</span>}
-            <span className="event-more">{more(event)}</span>
+            <span className="event-more">{more(event, lone)}</span>
           </li>
         );
       })}
@@ -124,8 +133,8 @@ export function EventList({ events, zone, dated = false }: { events: JourneyEven
   );
 }
 
-function more(event: JourneyEvent): string {
-  const named = [event.page, event.element, event.member && `member ${event.member}`, event.channel].filter(Boolean);
+function more(event: JourneyEvent, lone: boolean): string {
+  const named = [event.page, event.element, !lone && event.member && `member ${event.member}`, event.channel].filter(Boolean);
   const rest = Object.entries(event.properties ?? {})
     .filter(([, value]) => value !== null && value !== "")
     .map(([name, value]) => `${humane(name)} ${typeof value === "object" ? JSON.stringify(value) : value}`);

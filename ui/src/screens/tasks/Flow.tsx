@@ -16,7 +16,11 @@ export function Flow() {
   const pick = (name: "after" | "before", label: string, extra: string[]) => (
     <div className="field">
       <label htmlFor={`${id}-${name}`}>{label}</label>
-      <select id={`${id}-${name}`} value={String(params[name] ?? "")} onChange={(event) => set({ [name]: event.target.value || undefined })}>
+      <select
+        id={`${id}-${name}`}
+        value={String(params[name] ?? "")}
+        onChange={(event) => set({ [name]: event.target.value || undefined })}
+      >
         <option value="">any event</option>
         {[...extra, ...names].map((event) => (
           <option key={event} value={event}>

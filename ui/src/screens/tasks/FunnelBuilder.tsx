@@ -2,13 +2,14 @@
 import { useState } from "react";
 import { useLocation, useSearch } from "wouter";
 import type { Answer, Cell, Question } from "../../api/types";
+import { humane } from "../../format/words";
 import { AnswerFigure } from "../../parts/AnswerFigure";
+import { Scroll } from "../../parts/Scroll";
 import { Empty } from "../../parts/States";
 import { Value } from "../../parts/Value";
 import { ListEditor } from "../../question/ListEditor";
 import { listOf, Modifiers, useWords } from "../../question/QuestionForm";
 import { read, tidy, write } from "../../question/url";
-import { humane } from "../../format/words";
 import { useKnown } from "../../workspace";
 
 const WINDOWS = ["30m", "1h", "24h", "7d", "14d", "30d", "90d"];
@@ -23,7 +24,10 @@ export function FunnelBuilder() {
       <Builder key={JSON.stringify(question)} question={question} onAsk={(next) => navigate(`/tasks/funnel${write(next)}`)} />
       {steps.length < 2 ? (
         <Empty title="Choose two steps or more">
-          <p>A step is an event, or several of which any will do. The funnel then shows how many people take all of them in time, and where the others stop.</p>
+          <p>
+            A step is an event, or several of which any will do. The funnel then shows how many people take all of them in time, and where
+            the others stop.
+          </p>
         </Empty>
       ) : (
         <FunnelAnswer key={JSON.stringify(question)} question={question} />
@@ -71,7 +75,12 @@ function Builder({ question, onAsk }: { question: Question; onAsk: (question: Qu
         <div className="question-fields">
           <label className="field">
             <span className="label">Within</span>
-            <input list="windows" placeholder="14d" value={String(params.window ?? "")} onChange={(event) => set({ window: event.target.value || undefined })} />
+            <input
+              list="windows"
+              placeholder="14d"
+              value={String(params.window ?? "")}
+              onChange={(event) => set({ window: event.target.value || undefined })}
+            />
           </label>
           <datalist id="windows">
             {WINDOWS.map((window) => (
@@ -92,7 +101,13 @@ function Builder({ question, onAsk }: { question: Question; onAsk: (question: Qu
             ["first", "the first"],
           ])}
         </div>
-        <ListEditor label="Ended by" hint="Events that end an attempt; the steps before them count." values={listOf(params.exclude)} suggestions={names} onChange={(exclude) => set({ exclude })} />
+        <ListEditor
+          label="Ended by"
+          hint="Events that end an attempt; the steps before them count."
+          values={listOf(params.exclude)}
+          suggestions={names}
+          onChange={(exclude) => set({ exclude })}
+        />
       </div>
       <div className="funnel-wide">
         <Modifiers draft={draft} panel="user" anchor={operators.find(({ id }) => id === "funnel")?.anchor ?? ""} onChange={setDraft} />
@@ -134,7 +149,7 @@ function Steps({ answer, question, of }: { answer: Answer; question: Question; o
   const steps = answer.cells.filter(({ id }) => /^step:\d+$/.test(id));
   const origin = { operator: "funnel", question };
   return (
-    <section className="scroll" aria-label="Steps of the funnel">
+    <Scroll label="Steps of the funnel">
       <table className="funnel-steps">
         <thead>
           <tr>
@@ -168,6 +183,6 @@ function Steps({ answer, question, of }: { answer: Answer; question: Question; o
           })}
         </tbody>
       </table>
-    </section>
+    </Scroll>
   );
 }

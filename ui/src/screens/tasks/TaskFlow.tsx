@@ -42,7 +42,12 @@ export function TaskFlow({ tasks }: { tasks: string[] }) {
       </div>
       {drawn.isPending && <Loading label="Drawing" />}
       {drawn.error && <p className="hint">There is no picture of this task: {drawn.error.message}</p>}
-      {drawn.data && <Picture svg={drawn.data} onOpen={({ cell, group }) => open({ operator: "tasks", question: { params: { task: [task] } }, cell, group })} />}
+      {drawn.data && (
+        <Picture
+          svg={drawn.data}
+          onOpen={({ cell, group }) => open({ operator: "tasks", question: { params: { task: [task] } }, cell, group })}
+        />
+      )}
     </section>
   );
 }

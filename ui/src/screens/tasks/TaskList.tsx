@@ -2,6 +2,7 @@ import { Link } from "wouter";
 import type { Answer, Cell } from "../../api/types";
 import { humane } from "../../format/words";
 import { AnswerFigure } from "../../parts/AnswerFigure";
+import { Scroll } from "../../parts/Scroll";
 import { Empty } from "../../parts/States";
 import { Value } from "../../parts/Value";
 import { useWorkspace } from "../../workspace";
@@ -49,7 +50,7 @@ function TaskTable({ answer }: { answer: Answer }) {
   const cells = new Map<string, Cell>(answer.cells.map((cell) => [cell.id, cell]));
   const tasks = answer.cells.filter(({ id }) => id.endsWith(":attempts")).map(({ id }) => id.slice("task:".length, -":attempts".length));
   return (
-    <section className="scroll" aria-label="Tasks at a glance">
+    <Scroll label="Tasks at a glance">
       <table className="tasks-table">
         <thead>
           <tr>
@@ -73,6 +74,6 @@ function TaskTable({ answer }: { answer: Answer }) {
           ))}
         </tbody>
       </table>
-    </section>
+    </Scroll>
   );
 }
