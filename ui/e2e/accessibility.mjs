@@ -23,7 +23,7 @@ export const SCREENS = {
   quarantine: ["/data/quarantine", "table"],
   spec: ["/data/spec", ".cm-content"],
   series: ["/data/series", "section.card"],
-  start: ["/start", ".drop"],
+  start: ["/start", ".dropzone"],
   journeys: ["/start?step=journeys", ".entries"],
   panel: [`/?who=${who}`, ".people-list li"],
   nowhere: ["/nowhere", ".empty"],

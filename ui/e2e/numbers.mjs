@@ -114,10 +114,14 @@ test("numbers: people and data", ["DIPTYCH_URL"], () =>
     const id = people.units[0].actor;
     const user = await api(`/api/users/${id}`);
     await page.goto(`${url}/people?user=${id}`);
-    await page.getByText(`${count(user.sessions.length)} ${user.sessions.length === 1 ? "session" : "sessions"},`).waitFor();
+    await page
+      .getByText(
+        `${count(user.sessions_total ?? user.sessions.length)} ${(user.sessions_total ?? user.sessions.length) === 1 ? "session" : "sessions"},`,
+      )
+      .waitFor();
     const account = await api(`/api/accounts/${id}`);
     await page.goto(`${url}/people?account=${id}`);
-    await page.getByText(`${count(account.events.length)} events, newest first`).waitFor();
+    await page.getByText(`${count(account.events_total ?? account.events.length)} events, newest first`).waitFor();
     const data = await api("/api/data");
     await page.goto(`${url}/data`);
     for (const source of data.sources) {

@@ -2,6 +2,7 @@
 import type {
   Account,
   Answer,
+  CustomerMap,
   Data,
   Finding,
   Imported,
@@ -125,14 +126,25 @@ export async function ask(
 }
 
 /** The picture of an answer, as the server draws it. */
-export async function picture(operator: string, question: Question, theme: string, signal?: AbortSignal): Promise<string> {
-  const path = `/api/ask/${operator}?format=svg&theme=${theme}`;
-  return (await send(path, { method: "POST", signal, ...bodyOf(question) })).text();
+export function picture(operator: string, question: Question, theme: string, width: number, signal?: AbortSignal): Promise<string> {
+  return drawn(`/api/ask/${operator}?format=svg&theme=${theme}`, width, { method: "POST", signal, ...bodyOf(question) });
 }
 
-export async function mapPicture(kind: string, name: string, theme: string, signal?: AbortSignal): Promise<string> {
-  return (await send(`/api/map/${kind}?format=svg&theme=${theme}${name ? `&name=${encodeURIComponent(name)}` : ""}`, { signal })).text();
+/** A server that draws at one width only refuses the wish for another. */
+async function drawn(path: string, width: number, init: RequestInit): Promise<string> {
+  try {
+    return await (await send(`${path}&width=${width}`, init)).text();
+  } catch (error) {
+    if (!(error instanceof ProblemError) || error.problem.status !== 400) throw error;
+    return (await send(path, init)).text();
+  }
 }
+
+export function mapPicture(kind: string, name: string, theme: string, width: number, signal?: AbortSignal): Promise<string> {
+  return drawn(`/api/map/${kind}?format=svg&theme=${theme}${name ? `&name=${encodeURIComponent(name)}` : ""}`, width, { signal });
+}
+
+export const customerMap = (signal?: AbortSignal) => get<CustomerMap>("/api/map/customer?format=json", signal);
 
 export interface Who {
   operator: string;

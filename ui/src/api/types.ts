@@ -96,7 +96,7 @@ export interface Workspace {
   users: number;
   observed_from: string | null;
   observed_until: string | null;
-  generation: number;
+  generation: string | number;
   names: { name: string; n: number }[];
   columns: { name: string; kind: string; of?: "user" | "account" }[];
   stages: string[];
@@ -205,6 +205,8 @@ export interface JourneyEvent {
   member?: string | null;
   value?: number | string | null;
   value_cents?: number | null;
+  /** On timelines of accounts: in the workspace's currency, refunds negative. */
+  revenue_cents?: number | null;
   properties?: Record<string, unknown>;
 }
 
@@ -220,14 +222,23 @@ export interface User {
   ids: string[];
   accounts: { account: string; role?: string | null; from?: unknown; to?: unknown }[];
   profile: Record<string, unknown>;
+  /** The newest sessions; `sessions_total` says how many there are. */
   sessions: Session[];
+  sessions_total?: number;
+  events_total?: number;
+  /** What is no activity of the person: letters, the till. */
+  outside?: JourneyEvent[];
+  tasks?: { task: string; outcome: string; start_us: number; end_us: number; n_errors: number }[];
+  frictions?: { friction: string; start_us: number; met_us: number }[];
 }
 
 export interface Account {
   account: string;
   members: { user: string; role?: string | null; from?: unknown; to?: unknown }[];
   stage?: string | null;
-  stages: { stage: string; entered_us: number; left_us?: number | null }[];
+  stages: { stage: string; entered_us: number; left_us?: number | null; end?: string }[];
+  profile?: Record<string, unknown>;
+  events_total?: number;
   net_cents?: number | null;
   currency?: string | null;
   events: JourneyEvent[];
@@ -319,5 +330,17 @@ export interface Imported {
   duplicates?: number;
   rejected?: number;
   skipped?: number;
-  reasons?: Record<string, number> | { reason: string; n: number }[];
+  reasons?: [string, number][];
+}
+
+/** A map as the server tells it; every number carries the question that it answers. */
+export interface CustomerMap {
+  stages: string[];
+  lanes: { id: string; title: string; rows: { label: string; cells: (null | { text: string; question?: MapQuestion })[] }[] }[];
+}
+
+export interface MapQuestion {
+  operator: string;
+  params: Record<string, unknown>;
+  cell: string;
 }

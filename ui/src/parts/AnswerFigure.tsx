@@ -1,6 +1,6 @@
 /** An answer: its picture, its table, how it counts, and what to know about it. */
 import { useQuery } from "@tanstack/react-query";
-import type { ReactNode } from "react";
+import { type ReactNode, useRef } from "react";
 import { Link } from "wouter";
 import { picture } from "../api/client";
 import type { Answer, Question } from "../api/types";
@@ -14,6 +14,7 @@ import { answerFormats, ExportMenu } from "./ExportMenu";
 import { Picture } from "./Picture";
 import { Empty, Loading, ProblemCard } from "./States";
 import { type Asked, useAnswer } from "./useAnswer";
+import { useWidth } from "./useWidth";
 import { useWho } from "./who";
 import "./figure.css";
 
@@ -104,17 +105,22 @@ export function Waiting({ asked }: { asked: Asked }) {
   );
 }
 
-/** The picture of the answer. */
+/** The picture of the answer, drawn for the place where it stands. */
 export function Drawn({ operator, question }: { operator: string; question: Question }) {
   const theme = useTheme();
   const { generation } = useWorkspace();
   const { open } = useWho();
+  const holder = useRef<HTMLDivElement>(null);
+  const width = useWidth(holder);
+  const asked = JSON.stringify([generation, operator, question]);
   const drawn = useQuery({
-    queryKey: ["picture", generation, operator, question, theme],
-    queryFn: ({ signal }) => picture(operator, question, theme, signal),
+    queryKey: ["picture", generation, operator, question, theme, width],
+    queryFn: ({ signal }) => picture(operator, question, theme, width, signal),
+    enabled: width > 0,
+    placeholderData: (before, query) => (JSON.stringify(query?.queryKey.slice(1, 4)) === asked ? before : undefined),
   });
   return (
-    <div className="drawn">
+    <div className="drawn" ref={holder}>
       {drawn.data && <Picture svg={drawn.data} onOpen={({ cell, group }) => open({ operator, question, cell, group })} />}
       {drawn.isPending && <div className="drawn-wait" aria-hidden="true" />}
       {drawn.error && <p className="hint">There is no picture of this answer: {drawn.error.message} The table has every number.</p>}

@@ -2,9 +2,11 @@
 import { useEffect, useRef, useState } from "react";
 import "./picture.css";
 
-interface Mark {
+export interface Mark {
   cell: string;
   group: string | null;
+  /** Which mark of this cell it is, in reading order. */
+  turn: number;
 }
 
 /** Parses the picture and keeps only what draws. */
@@ -15,8 +17,20 @@ function parse(svg: string): SVGSVGElement | null {
   for (const element of root.querySelectorAll("*")) {
     for (const { name } of [...element.attributes]) if (name.startsWith("on")) element.removeAttribute(name);
   }
-  for (const title of root.querySelectorAll("[data-cell] > title")) title.remove();
+  for (const mark of root.querySelectorAll("[data-cell]")) nameByText(mark);
   return document.importNode(root, true) as unknown as SVGSVGElement;
+}
+
+const LETTERS = /[^\p{L}\p{N}]/gu;
+
+/** The name of a mark contains what is written in it, so that who speaks what they see is understood (WCAG 2.5.3). */
+function nameByText(mark: Element) {
+  const said = mark.getAttribute("aria-label") ?? mark.querySelector("title")?.textContent ?? "";
+  mark.querySelector(":scope > title")?.remove();
+  const seen = [...mark.querySelectorAll("text")].map((text) => text.textContent?.trim()).join(" ");
+  const within = said.replace(LETTERS, "").includes(seen.replace(LETTERS, ""));
+  mark.setAttribute("data-said", said);
+  mark.setAttribute("aria-label", within ? said : `${seen}; ${said}`);
 }
 
 function markOf(target: EventTarget | null): SVGElement | null {
@@ -45,7 +59,9 @@ export function Picture({ svg, onOpen }: { svg: string; onOpen?: (mark: Mark) =>
       if (!mark) return;
       if (event instanceof KeyboardEvent && event.key !== "Enter" && event.key !== " ") return;
       event.preventDefault();
-      onOpenNow.current?.({ cell: mark.dataset.cell ?? "", group: mark.getAttribute("data-group") });
+      const cell = mark.dataset.cell ?? "";
+      const turn = [...box.querySelectorAll<SVGElement>("[data-cell]")].filter((one) => one.dataset.cell === cell).indexOf(mark);
+      onOpenNow.current?.({ cell, group: mark.getAttribute("data-group"), turn });
     };
     const show = (event: Event) => {
       const mark = markOf(event.target);
@@ -53,7 +69,7 @@ export function Picture({ svg, onOpen }: { svg: string; onOpen?: (mark: Mark) =>
       const outer = box.getBoundingClientRect();
       const inner = mark.getBoundingClientRect();
       const x = Math.min(Math.max(inner.left + inner.width / 2 - outer.left, 90), Math.max(outer.width - 90, 90));
-      setTip({ text: mark.getAttribute("aria-label") ?? "", x, y: inner.top - outer.top });
+      setTip({ text: mark.dataset.said ?? "", x, y: inner.top - outer.top });
     };
     const hide = () => setTip(null);
     box.addEventListener("click", open);

@@ -65,6 +65,11 @@ export function QuestionForm({ operator, question, onAsk }: Props) {
   );
 }
 
+/** Descriptions speak of options of the command line; forms have fields instead. */
+function plain(description: string): string {
+  return description.replaceAll(/`?--(\w+)`?/g, "“$1”").replaceAll("`", "");
+}
+
 /** A step in parts is written as text. */
 export function listOf(value: unknown): string[] {
   if (value === undefined || value === null || value === "") return [];
@@ -98,7 +103,9 @@ function FieldInput({ field, value, suggestions, onChange }: FieldInputProps) {
   const label = `${humane(field.name)}${field.required ? " (needed)" : ""}`;
   const usual = field.fallback == null ? "" : Array.isArray(field.fallback) ? field.fallback.join(", ") : String(field.fallback);
   if (field.kind === "list") {
-    return <ListEditor label={label} hint={field.description} values={listOf(value)} suggestions={suggestions} onChange={onChange} />;
+    return (
+      <ListEditor label={label} hint={plain(field.description)} values={listOf(value)} suggestions={suggestions} onChange={onChange} />
+    );
   }
   if (field.kind === "choice" || (field.words === "stages" && suggestions.length > 0)) {
     const choices = field.kind === "choice" ? field.choices : suggestions.map((name) => ({ value: name, said: undefined }));
@@ -121,7 +128,7 @@ function FieldInput({ field, value, suggestions, onChange }: FieldInputProps) {
             ))}
         </select>
         <span className="hint" id={`${id}-hint`}>
-          {field.description}
+          {plain(field.description)}
         </span>
       </div>
     );
@@ -146,7 +153,7 @@ function FieldInput({ field, value, suggestions, onChange }: FieldInputProps) {
         </datalist>
       )}
       <span className="hint" id={`${id}-hint`}>
-        {field.description}
+        {plain(field.description)}
       </span>
     </div>
   );
@@ -193,7 +200,7 @@ export function Modifiers({ draft, panel, anchor, onChange }: ModifiersProps) {
   return (
     <details className="modifiers" open={used || undefined}>
       <summary>Narrow, split, compare</summary>
-      {anchor && <p className="hint">{anchor.replaceAll("--", "")}</p>}
+      {anchor && <p className="hint">{plain(anchor)}</p>}
       <div className="question-fields">
         {text("by", "Split by", "device", `${id}-columns`)}
         {text("where", "Only where", "device = 'phone'")}

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { type Entry, eventsOf, toSpec } from "../screens/start/entries";
 import { diff, hunks } from "./diff";
@@ -24,8 +25,18 @@ describe("edits of diptych.yaml", () => {
   it("change one value and keep every comment", () => {
     const after = setIn(SPEC, ["name"], "Bakery");
     expect(after).toContain("name: Bakery");
-    for (const comment of ["# What Diptych knows.", "# sure", "# likely", "# every other column", "# a guess"]) expect(after).toContain(comment);
+    for (const comment of ["# What Diptych knows.", "# sure", "# likely", "# every other column", "# a guess"])
+      expect(after).toContain(comment);
     expect(diff(SPEC, after).filter(({ kind }) => kind !== "same")).toHaveLength(2);
+  });
+
+  it.each(["bakery", "saas", "streaming"])("change one line of the spec of the simulated %s", (business) => {
+    const text = readFileSync(new URL(`../../../crates/simulate/src/${business}.yaml`, import.meta.url), "utf8");
+    const [stage] = readSpec(text).stages as Entry[];
+    const after = putNamed(text, "stages", { name: stage?.name ?? "", lost_after: "77d" });
+    const changed = diff(text, after).filter(({ kind }) => kind !== "same");
+    expect(changed.at(-1)).toEqual({ kind: "new", text: expect.stringContaining("77d") });
+    expect(changed.length).toBeLessThanOrEqual(2);
   });
 
   it("move a role from one column to another", () => {
@@ -54,7 +65,9 @@ describe("edits of diptych.yaml", () => {
       { name: "loyal", enter: "bonus" },
     ]);
     const task = putKeyed(changed, "tasks", "order", { start: "cart", success: "purchase" });
-    expect(readSpec(putKeyed(task, "tasks", "order", { start: "cart", success: "pay" })).tasks).toEqual({ order: { start: "cart", success: "pay" } });
+    expect(readSpec(putKeyed(task, "tasks", "order", { start: "cart", success: "pay" })).tasks).toEqual({
+      order: { start: "cart", success: "pay" },
+    });
     expect(readSpec(remove(remove(changed, "stages", "loyal"), "stages", "buying"))).not.toHaveProperty("stages");
   });
 
@@ -74,8 +87,19 @@ describe("edits of diptych.yaml", () => {
 
 describe("what forms write", () => {
   it("joins events, leaves out empty answers and fields of other rules", () => {
-    const stage: Entry = { name: " buying ", enter: ["buy", "subscribe"], path: ["cart", "pay"], lost_after: "", owner: { department: "Sales", person: "" } };
-    expect(toSpec("stages", stage)).toEqual({ name: "buying", enter: "buy | subscribe", path: ["cart", "pay"], owner: { department: "Sales" } });
+    const stage: Entry = {
+      name: " buying ",
+      enter: ["buy", "subscribe"],
+      path: ["cart", "pay"],
+      lost_after: "",
+      owner: { department: "Sales", person: "" },
+    };
+    expect(toSpec("stages", stage)).toEqual({
+      name: "buying",
+      enter: "buy | subscribe",
+      path: ["cart", "pay"],
+      owner: { department: "Sales" },
+    });
     const friction: Entry = { name: "slow", rule: "slow_page", events: "view", clicks: "3", over_ms: "4000" };
     expect(toSpec("frictions", friction)).toEqual({ name: "slow", rule: "slow_page", events: "view", over_ms: 4000 });
   });

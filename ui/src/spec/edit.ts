@@ -1,7 +1,67 @@
 /** Edits of diptych.yaml that change only what is meant, and keep comments and order. */
-import { type Document, isMap, isScalar, isSeq, parseDocument, type YAMLMap, type YAMLSeq } from "yaml";
 
-const STYLE = { lineWidth: 140, flowCollectionPadding: true } as const;
+import { type Document, isMap, isScalar, isSeq, parseDocument, type YAMLMap, type YAMLSeq } from "yaml";
+import { diff, type Line } from "./diff";
+
+/** Edits a text by its tree; lines that the edit does not touch stay as they were, to the letter. */
+function edited(text: string, edit: (document: Document) => void): string {
+  const before = text || "format: 1\n";
+  const document = open(before);
+  const plain = document.toString(STYLE);
+  edit(document);
+  const after = document.toString(STYLE);
+  const units = align(before.split("\n"), plain.split("\n"));
+  return units ? keepLook(units, diff(plain, after)) : after;
+}
+
+/** A line as it was written, and the lines that the tree writes for it. */
+interface Written {
+  own: string;
+  plain: string[];
+}
+
+/** The tree puts some comments on a line of their own, and changes spaces; nothing where it changes more. */
+function align(own: string[], plain: string[]): Written[] | null {
+  const bare = (line: string | undefined) => line?.replaceAll(/\s/g, "");
+  const units: Written[] = [];
+  let at = 0;
+  for (const line of own) {
+    const one = plain[at];
+    const two = plain[at + 1];
+    if (one !== undefined && bare(line) === bare(one)) units.push({ own: line, plain: plain.slice(at, at + 1) });
+    else if (one !== undefined && two !== undefined && bare(line) === bare(one + two)) units.push({ own: line, plain: [one, two] });
+    else return null;
+    at += units.at(-1)?.plain.length ?? 1;
+  }
+  return at === plain.length ? units : null;
+}
+
+function keepLook(units: Written[], lines: Line[]): string {
+  const out: string[] = [];
+  let unit = 0;
+  let used = 0;
+  for (let i = 0; i < lines.length; ) {
+    const line = lines[i] as Line;
+    const { own, plain } = units[unit] ?? { own: line.text, plain: [line.text] };
+    if (line.kind === "new") {
+      out.push(line.text);
+      i++;
+    } else if (used === 0 && lines.slice(i, i + plain.length).every(({ kind }) => kind === "same")) {
+      out.push(own);
+      i += plain.length;
+      unit++;
+    } else {
+      if (line.kind === "same") out.push(line.text);
+      i++;
+      used = (used + 1) % plain.length;
+      if (used === 0) unit++;
+    }
+  }
+  return `${out.join("\n")}\n`;
+}
+
+/** Nothing is folded: a line of the tree is a line of the text. */
+const STYLE = { lineWidth: 0, flowCollectionPadding: true } as const;
 
 function open(text: string): Document {
   const document = parseDocument(text, { keepSourceTokens: true });
@@ -12,10 +72,10 @@ function open(text: string): Document {
 
 /** Sets the value at a path, or takes it out where there is none. */
 export function setIn(text: string, path: (string | number)[], value: unknown): string {
-  const document = open(text || "format: 1\n");
-  if (value === undefined) document.deleteIn(path);
-  else document.setIn(path, document.createNode(value));
-  return document.toString(STYLE);
+  return edited(text, (document) => {
+    if (value === undefined) document.deleteIn(path);
+    else document.setIn(path, document.createNode(value));
+  });
 }
 
 export interface Named {
@@ -25,42 +85,32 @@ export interface Named {
 
 /** Puts an entry into a list of named ones (stages, channels): over the one with its name, or at the end. */
 export function putNamed(text: string, section: string, entry: Named): string {
-  const document = open(text || "format: 1\n");
-  let list = document.get(section);
-  if (!isSeq(list)) {
-    document.set(section, document.createNode([]));
-    list = document.get(section);
-  }
-  const items = (list as YAMLSeq).items;
-  const at = items.findIndex((item) => isMap(item) && item.get("name") === entry.name);
-  if (at >= 0) merge(document, items[at] as YAMLMap, entry);
-  else {
-    (list as YAMLSeq).flow = false;
-    items.push(document.createNode(entry));
-  }
-  return document.toString(STYLE);
+  return edited(text, (document) => {
+    if (!isSeq(document.get(section))) document.set(section, document.createNode([]));
+    const list = document.get(section) as YAMLSeq;
+    const at = list.items.findIndex((item) => isMap(item) && item.get("name") === entry.name);
+    if (at >= 0) return merge(document, list.items[at] as YAMLMap, entry);
+    list.flow = false;
+    list.items.push(document.createNode(entry));
+  });
 }
 
 /** Puts an entry into a map by name (tasks, frictions). */
 export function putKeyed(text: string, section: string, name: string, entry: Record<string, unknown>): string {
-  const document = open(text || "format: 1\n");
-  const before = document.getIn([section, name]);
-  if (isMap(before)) merge(document, before, entry);
-  else document.setIn([section, name], document.createNode(entry));
-  return document.toString(STYLE);
+  return edited(text, (document) => {
+    const before = document.getIn([section, name]);
+    if (isMap(before)) merge(document, before, entry);
+    else document.setIn([section, name], document.createNode(entry));
+  });
 }
 
 export function remove(text: string, section: string, name: string): string {
-  const document = open(text);
-  const list = document.get(section);
-  if (isSeq(list)) {
-    list.items = list.items.filter((item) => !(isMap(item) && item.get("name") === name));
-    if (list.items.length === 0) document.delete(section);
-  } else if (isMap(list)) {
-    list.delete(name);
-    if (list.items.length === 0) document.delete(section);
-  }
-  return document.toString(STYLE);
+  return edited(text, (document) => {
+    const list = document.get(section);
+    if (isSeq(list)) list.items = list.items.filter((item) => !(isMap(item) && item.get("name") === name));
+    else if (isMap(list)) list.delete(name);
+    if ((isSeq(list) || isMap(list)) && list.items.length === 0) document.delete(section);
+  });
 }
 
 /** Sets the fields that differ, so that comments beside the others stay. */
@@ -101,28 +151,24 @@ const ROLE_FIELDS = [
 
 /** Says that a column of a source's files has a role, and takes the role from the column that had it. */
 export function setRole(text: string, source: string, column: string, role: string | null): string {
-  const document = open(text);
-  const each = document.getIn(["sources", source, "each"]);
-  if (!isMap(each)) throw new Error(`the source ${source} has no columns yet`);
-  const quoted = quote(column);
-  for (const field of ROLE_FIELDS) {
-    const now = each.get(field);
-    if (now === column || now === quoted) each.delete(field);
-  }
-  if (role === null || role === "name") {
+  return edited(text, (document) => {
+    const each = document.getIn(["sources", source, "each"]);
+    if (!isMap(each)) throw new Error(`the source ${source} has no columns yet`);
+    for (const field of ROLE_FIELDS) {
+      const now = each.get(field);
+      if (now === column || now === quote(column)) each.delete(field);
+    }
     if (role === "name") document.setIn(["sources", source, "events", 0, "name"], column);
-  } else {
-    each.set(role, column);
-    each.deleteIn(["properties", column]);
-  }
-  return document.toString(STYLE);
+    else if (role !== null) {
+      each.set(role, column);
+      document.deleteIn(["sources", source, "each", "properties", column]);
+    }
+  });
 }
 
 /** The event that every row of a source is, where no column names it. */
 export function setEventName(text: string, source: string, name: string): string {
-  const document = open(text);
-  document.setIn(["sources", source, "events", 0, "name"], quote(name, "'"));
-  return document.toString(STYLE);
+  return edited(text, (document) => document.setIn(["sources", source, "events", 0, "name"], quote(name, "'")));
 }
 
 function quote(word: string, mark = '"'): string {

@@ -1,16 +1,17 @@
 /** The customer journey map: stages across, lanes down, and in every field a live number or nothing. */
 import { useQuery } from "@tanstack/react-query";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useRef, useState } from "react";
 import { Link } from "wouter";
-import { mapPicture, spec } from "../../api/client";
+import { customerMap, mapPicture, spec } from "../../api/client";
 import type { Answer, Cell, DropOff, Question, Report } from "../../api/types";
 import { day } from "../../format/time";
 import { humane, signalName } from "../../format/words";
 import { ExportMenu } from "../../parts/ExportMenu";
-import { Picture } from "../../parts/Picture";
+import { type Mark, Picture } from "../../parts/Picture";
 import { Scroll } from "../../parts/Scroll";
 import { Empty, Loading, ProblemCard } from "../../parts/States";
 import { useAnswer } from "../../parts/useAnswer";
+import { useWidth } from "../../parts/useWidth";
 import { Value } from "../../parts/Value";
 import { useWho } from "../../parts/who";
 import { exploreHref, write } from "../../question/url";
@@ -72,19 +73,31 @@ export default function JourneyMap() {
   );
 }
 
+/** The map as the server draws and exports it; the same cell stands once per stage, in the order of the stages. */
 function Paper() {
   const { generation } = useWorkspace();
   const theme = useTheme();
   const { open } = useWho();
+  const holder = useRef<HTMLDivElement>(null);
+  const width = useWidth(holder);
   const drawn = useQuery({
-    queryKey: ["map", generation, "customer", theme],
-    queryFn: ({ signal }) => mapPicture("customer", "", theme, signal),
+    queryKey: ["map", generation, "customer", theme, width],
+    queryFn: ({ signal }) => mapPicture("customer", "", theme, width, signal),
+    enabled: width > 0,
   });
-  if (drawn.isPending) return <Loading label="Drawing" />;
-  if (drawn.error) return <ProblemCard error={drawn.error} retry={() => drawn.refetch()} />;
+  const told = useQuery({ queryKey: ["map", generation, "customer"], queryFn: ({ signal }) => customerMap(signal) });
+  const openMark = ({ cell, turn }: Mark) => {
+    const questions = told.data?.lanes.flatMap(({ rows }) => rows.flatMap(({ cells }) => cells.flatMap((one) => one?.question ?? [])));
+    const question = questions?.filter((one) => one.cell === cell)[turn];
+    if (question) open({ operator: question.operator, question: { params: question.params }, cell });
+  };
   return (
     <div className="card">
-      <Picture svg={drawn.data} onOpen={({ cell, group }) => open({ operator: "stages", question: {}, cell, group })} />
+      <div ref={holder}>
+        {drawn.isPending && <Loading label="Drawing" />}
+        {drawn.error && <ProblemCard error={drawn.error} retry={() => drawn.refetch()} />}
+        {drawn.data && <Picture svg={drawn.data} onOpen={openMark} />}
+      </div>
     </div>
   );
 }

@@ -58,7 +58,7 @@ function Diptych({ report: { panels, users_customers, drop_offs, first, cannot_s
           <h2 id="first">What to do first</h2>
           <ol>
             {first.map((line) => (
-              <li key={line}>{line}</li>
+              <First key={line} line={line} drops={drop_offs} />
             ))}
           </ol>
         </section>
@@ -103,6 +103,35 @@ function Diptych({ report: { panels, users_customers, drop_offs, first, cannot_s
         </section>
       )}
     </div>
+  );
+}
+
+/** What the report names first, with the way to it. */
+function First({ line, drops }: { line: string; drops: DropOff[] }) {
+  const found = drops
+    .flatMap((drop) => drop.signals.map((signal) => ({ drop, signal })))
+    .find(({ drop, signal }) => line.startsWith(`${signal.signal} `) && line.includes(` ${drop.stage} → ${drop.next}`));
+  if (!found) return <li>{line}</li>;
+  const { drop, signal } = found;
+  return (
+    <li className="first-item">
+      <div>
+        <h3>
+          <Link href={`/hinge?stage=${encodeURIComponent(drop.stage)}`}>{signalName(signal.signal)}</Link>
+        </h3>
+        <p className="hint">
+          {humane(drop.stage)} → {humane(drop.next)}
+          {signal.owner && ` · ${signal.owner}`}
+        </p>
+      </div>
+      <p className="first-sentence">{signal.sentence}</p>
+      {signal.money && (
+        <div>
+          <p className="hint">money associated with it</p>
+          <Value cell={signal.money} size="large" origin={{ operator: "behind", question: { params: { stage: drop.stage } } }} />
+        </div>
+      )}
+    </li>
   );
 }
 

@@ -1,12 +1,13 @@
 /** One account: its stage, its money, its members in lanes, and all that happened. */
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { account } from "../../api/client";
 import type { Account } from "../../api/types";
 import { count, money } from "../../format/number";
 import { day } from "../../format/time";
 import { humane } from "../../format/words";
 import { Loading, ProblemCard } from "../../parts/States";
+import { useWidth } from "../../parts/useWidth";
 import { useWorkspace } from "../../workspace";
 import { EventList } from "./UserJourney";
 import "./journey.css";
@@ -62,7 +63,7 @@ export function AccountJourney({ id, level, onMember }: { id: string; level: 2 |
           </button>
         </p>
       )}
-      <Title>{count(found.events.length)} events, newest first</Title>
+      <Title>{count(found.events_total ?? found.events.length)} events, newest first</Title>
       <div className="account-events">
         <EventList events={newest.slice(0, shownEvents)} zone={zone} dated lone={alone} />
       </div>
@@ -75,15 +76,16 @@ export function AccountJourney({ id, level, onMember }: { id: string; level: 2 |
   );
 }
 
-const WIDTH = 720;
 const LANE = 26;
 
 /** Stages above, then one lane per member, and one for what belongs to nobody by name. */
 function Lanes({ account: found, zone }: { account: Account; zone: string }) {
+  const holder = useRef<HTMLDivElement>(null);
+  const wide = useWidth(holder) || 720;
   const times = found.events.map((event) => event.time_us);
   const from = Math.min(...times, ...found.stages.map((stage) => stage.entered_us));
   const to = Math.max(...times);
-  const x = (time: number) => (to === from ? WIDTH / 2 : 8 + ((WIDTH - 16) * (Math.min(time, to) - from)) / (to - from));
+  const x = (time: number) => (to === from ? wide / 2 : 8 + ((wide - 16) * (Math.min(time, to) - from)) / (to - from));
   const owners = new Map<string, number[]>();
   for (const event of found.events) {
     const owner = event.member ?? "";
@@ -95,8 +97,8 @@ function Lanes({ account: found, zone }: { account: Account; zone: string }) {
     .map(([owner, events]) => `${owner || "the account itself"} ${events.length} events`)
     .join(", ")}`;
   return (
-    <div className="lanes">
-      <svg viewBox={`0 0 ${WIDTH} ${height}`} role="img" aria-label={said}>
+    <div className="lanes" ref={holder}>
+      <svg viewBox={`0 0 ${wide} ${height}`} role="img" aria-label={said}>
         {found.stages.map((stage, i) => {
           const left = x(stage.entered_us);
           const right = x(stage.left_us ?? found.stages[i + 1]?.entered_us ?? to);
@@ -113,7 +115,7 @@ function Lanes({ account: found, zone }: { account: Account; zone: string }) {
         })}
         {lanes.map(([owner, events], row) => (
           <g key={owner}>
-            <line x1={8} x2={WIDTH - 8} y1={34 + row * LANE + LANE / 2} y2={34 + row * LANE + LANE / 2} className="lane" />
+            <line x1={8} x2={wide - 8} y1={34 + row * LANE + LANE / 2} y2={34 + row * LANE + LANE / 2} className="lane" />
             {events.map((time, i) => (
               // biome-ignore lint/suspicious/noArrayIndexKey: two events can share an instant
               <circle key={`${time}/${i}`} cx={x(time)} cy={34 + row * LANE + LANE / 2} r={3.2} className={owner ? "dot member" : "dot"} />

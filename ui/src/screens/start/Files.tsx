@@ -87,7 +87,7 @@ export function Files({ onProfiled }: { onProfiled: (profile: Profile, spec: str
     <div className="stack">
       {/* biome-ignore lint/a11y/noStaticElementInteractions: dropping is a second way; the button inside is the first */}
       <div
-        className="drop"
+        className="dropzone"
         data-over={over}
         onDragOver={(event) => {
           event.preventDefault();
@@ -100,7 +100,7 @@ export function Files({ onProfiled }: { onProfiled: (profile: Profile, spec: str
           send([...event.dataTransfer.files]);
         }}
       >
-        <p className="drop-title">Drop files here</p>
+        <p className="dropzone-title">Drop files here</p>
         <p className="muted">CSV, Excel, JSON Lines or Parquet; also compressed with gzip or zstandard</p>
         <button type="button" className="button primary" onClick={() => input.current?.click()}>
           Choose files
