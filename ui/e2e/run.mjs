@@ -13,6 +13,7 @@ import "./journey.mjs";
 import "./funnel.mjs";
 import "./exports.mjs";
 import "./numbers.mjs";
+import "./states.mjs";
 import "./keyboard.mjs";
 import "./accessibility.mjs";
 

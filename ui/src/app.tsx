@@ -1,6 +1,8 @@
 /** The frame: names of the workspace and of the screens, and the panel with the people behind a number. */
 import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import { Link, Redirect, Route, Switch, useLocation } from "wouter";
+import { ProblemError } from "./api/client";
+import type { Problem } from "./api/types";
 import { Motif, type Part } from "./parts/Motif";
 import { PeoplePanel } from "./parts/PeoplePanel";
 import { Empty, Loading, ProblemCard } from "./parts/States";
@@ -69,6 +71,14 @@ function Frame() {
     document.title = [screen, workspace?.name, "Diptych"].filter(Boolean).join(" · ");
   }, [location, here, workspace?.name]);
   if (!workspace) return null;
+  if (workspace.state === "gone") {
+    const gone = {
+      title: "The workspace is gone",
+      status: 404,
+      detail: "The folder that Diptych was started with cannot be found any more.",
+    };
+    return <Alone>{<ProblemCard error={new ProblemError(workspace.problem ?? gone)} />}</Alone>;
+  }
   const first = workspace.state === "empty";
   return (
     <>
@@ -152,11 +162,11 @@ function Frame() {
   );
 }
 
-function Broken({ problem }: { problem: unknown }) {
+function Broken({ problem }: { problem?: Problem | null }) {
   return (
     <div className="stack">
       <h1>diptych.yaml has to be put right first</h1>
-      <ProblemCard error={problem && typeof problem === "object" ? new Error(String((problem as { detail?: string }).detail)) : problem} />
+      <ProblemCard error={new ProblemError(problem ?? { title: "diptych.yaml cannot be used", status: 422 })} />
       <p>
         <Link href="/data/spec" className="button primary">
           Open diptych.yaml
