@@ -67,7 +67,10 @@ export function ImportResult({ imported }: { imported: Imported[] }) {
       </Scroll>
       {rejected > 0 && (
         <p>
-          {count(rejected)} rows were rejected and kept with their reason. <Link href="/data/quarantine">See and correct them</Link>
+          {rejected === 1
+            ? "1 row was rejected and kept with its reason."
+            : `${count(rejected)} rows were rejected and kept with their reasons.`}{" "}
+          <Link href="/data/quarantine">See and correct them</Link>
         </p>
       )}
     </div>

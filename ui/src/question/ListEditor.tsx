@@ -8,19 +8,27 @@ interface Props {
   values: string[];
   suggestions: string[];
   ordered?: boolean;
+  /** Whether the most frequent suggestions stand there as buttons. */
+  offered?: boolean;
   onChange: (values: string[]) => void;
 }
 
-export function ListEditor({ label, hint, values, suggestions, ordered = false, onChange }: Props) {
+const CHIPS = 6;
+
+export function ListEditor({ label, hint, values, suggestions, ordered = false, offered = false, onChange }: Props) {
   const [draft, setDraft] = useState("");
   const input = useRef<HTMLInputElement>(null);
   const id = useId();
-  const add = () => {
-    if (!draft.trim()) return;
-    onChange([...values, draft.trim()]);
+  const put = (text: string) => {
+    if (!text.trim()) return;
+    onChange([...values, text.trim()]);
     setDraft("");
+  };
+  const add = () => {
+    put(draft);
     input.current?.focus();
   };
+  const chips = offered ? suggestions.filter((name) => !values.includes(name)).slice(0, CHIPS) : [];
   const move = (from: number, to: number) => {
     const next = [...values];
     const [moved] = next.splice(from, 1);
@@ -87,6 +95,7 @@ export function ListEditor({ label, hint, values, suggestions, ordered = false, 
           value={draft}
           placeholder={suggestions[0] ? `for example ${suggestions[0]}` : ""}
           onChange={(event) => setDraft(event.target.value)}
+          onBlur={() => suggestions.includes(draft) && put(draft)}
           onKeyDown={(event) => {
             if (event.key !== "Enter") return;
             event.preventDefault();
@@ -97,6 +106,15 @@ export function ListEditor({ label, hint, values, suggestions, ordered = false, 
           Add
         </button>
       </div>
+      {chips.length > 0 && (
+        <div className="chips">
+          {chips.map((name) => (
+            <button key={name} type="button" className="button small" aria-label={`Add ${name} to ${label}`} onClick={() => put(name)}>
+              + {name}
+            </button>
+          ))}
+        </div>
+      )}
       <datalist id={`${id}-names`}>
         {suggestions.map((name) => (
           <option key={name} value={name} />

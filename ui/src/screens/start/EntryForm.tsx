@@ -69,6 +69,7 @@ function EntryInput({ input, draft, onChange }: { input: Input; draft: Entry; on
         ordered={input.kind === "path"}
         values={input.kind === "event" ? eventsOf(value) : listOf(value)}
         suggestions={words("names")}
+        offered={input.needed}
         onChange={set}
       />
     );

@@ -17,12 +17,12 @@ interface Sending {
   control?: AbortController;
 }
 
-interface Refused {
+export interface Refused {
   file: string;
   why: string;
 }
 
-export function Files({ onProfiled }: { onProfiled: (profile: Profile, spec: string, etag: string) => void }) {
+export function Files({ onProfiled }: { onProfiled: (profile: Profile, refused: Refused[], spec: string, etag: string) => void }) {
   const [files, setFiles] = useState<Sending[]>([]);
   const [over, setOver] = useState(false);
   const [looking, setLooking] = useState(false);
@@ -73,7 +73,7 @@ export function Files({ onProfiled }: { onProfiled: (profile: Profile, spec: str
       setRefused(without);
       if (usable.length === 0) return;
       const [found, now] = await Promise.all([profile(usable), spec().catch(() => ({ text: "", etag: "" }))]);
-      onProfiled(found, now.text, now.etag);
+      onProfiled(found, without, now.text, now.etag);
     } catch (failed) {
       setError(failed);
     } finally {
@@ -158,20 +158,7 @@ export function Files({ onProfiled }: { onProfiled: (profile: Profile, spec: str
           ))}
         </div>
       )}
-      {refused.length > 0 && (
-        <div className="refused" role="status">
-          <p>
-            <strong>These cannot be used as they are:</strong>
-          </p>
-          <ul>
-            {refused.map(({ file, why }) => (
-              <li key={file}>
-                <strong>{file}</strong>: {why}
-              </li>
-            ))}
-          </ul>
-        </div>
-      )}
+      <RefusedFiles refused={refused} />
       {error !== null && <ProblemCard error={error} />}
       {looking ? (
         <Loading label="Looking at the columns" />
@@ -183,6 +170,28 @@ export function Files({ onProfiled }: { onProfiled: (profile: Profile, spec: str
           {busy && <span className="hint">when all files are here</span>}
         </div>
       )}
+    </div>
+  );
+}
+
+export function RefusedFiles({ refused }: { refused: Refused[] }) {
+  if (refused.length === 0) return null;
+  return (
+    <div className="refused" role="status">
+      <p>
+        <strong>
+          {refused.length === 1
+            ? "This file cannot be used as it is, and is left out:"
+            : "These files cannot be used as they are, and are left out:"}
+        </strong>
+      </p>
+      <ul>
+        {refused.map(({ file, why }) => (
+          <li key={file}>
+            <strong>{file}</strong>: {why}
+          </li>
+        ))}
+      </ul>
     </div>
   );
 }

@@ -7,7 +7,7 @@ import { ImportResult } from "../../parts/ImportRun";
 import { Motif } from "../../parts/Motif";
 import { useForgetAnswers, useWorkspace } from "../../workspace";
 import { Columns } from "./Columns";
-import { Files } from "./Files";
+import { Files, type Refused, RefusedFiles } from "./Files";
 import { Importing } from "./Importing";
 import { Journeys } from "./Journeys";
 import { Review } from "./Review";
@@ -15,8 +15,7 @@ import "./start.css";
 
 type Step =
   | { name: "files" }
-  | { name: "columns"; profile: Profile; before: string; etag: string; text: string }
-  | { name: "review"; profile: Profile; before: string; etag: string; text: string }
+  | { name: "columns" | "review"; profile: Profile; refused: Refused[]; before: string; etag: string; text: string }
   | { name: "import"; files: string[] }
   | { name: "done"; imported: Imported[] };
 
@@ -62,8 +61,13 @@ export default function Start() {
       ) : (
         <>
           {step.name === "files" && (
-            <Files onProfiled={(profile, before, etag) => setStep({ name: "columns", profile, before, etag, text: profile.spec })} />
+            <Files
+              onProfiled={(profile, refused, before, etag) =>
+                setStep({ name: "columns", profile, refused, before, etag, text: profile.spec })
+              }
+            />
           )}
+          {step.name === "columns" && <RefusedFiles refused={step.refused} />}
           {step.name === "columns" && (
             <Columns
               profile={step.profile}
