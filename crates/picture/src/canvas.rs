@@ -117,11 +117,6 @@ impl Canvas {
         }
     }
 
-    /// Returns how many cells have been drawn.
-    pub fn n_cells(&self) -> usize {
-        self.n_cells
-    }
-
     /// Tells whether a number with an asterisk has been drawn.
     pub fn has_incomplete(&self) -> bool {
         self.has_incomplete
@@ -165,6 +160,26 @@ impl Canvas {
         self.has_incomplete |= numbers::is_incomplete(cell) && cell.value.is_some();
         draw(self);
         self.body.push_str("</g>");
+    }
+
+    /// Draws what repeats a cell that is drawn elsewhere: it says its number, but opens nothing.
+    pub fn hint(&mut self, cell: &Cell, group: Option<&str>, draw: impl FnOnce(&mut Self)) {
+        let of_group = group.map_or(String::new(), |group| format!("{group}: "));
+        let title = format!("{of_group}{}: {}", cell.label, numbers::summary(cell, &self.currency));
+        self.body.push_str(&format!("<g><title>{}</title>", escaped(&title)));
+        draw(self);
+        self.body.push_str("</g>");
+    }
+
+    /// Draws something that may turn out to hold no cell; then it is taken back, and `None` returned.
+    pub fn try_cells(&mut self, draw: impl FnOnce(&mut Self) -> f64) -> Option<f64> {
+        let (length, n_cells) = (self.body.len(), self.n_cells);
+        let bottom = draw(self);
+        if self.n_cells == n_cells {
+            self.body.truncate(length);
+            return None;
+        }
+        Some(bottom)
     }
 
     /// Writes a text in one line; what does not fit is shortened and stands whole in its tooltip.
@@ -271,6 +286,16 @@ impl Canvas {
         ));
     }
 
+    /// Draws a dashed curve along a path.
+    pub fn dashed(&mut self, path: &Path, paint: Paint, stroke_width: f64) {
+        self.body.push_str(&format!(
+            "<path d=\"{}\" fill=\"none\" stroke-width=\"{}\" stroke-dasharray=\"6 4\" style=\"stroke:{}\"/>",
+            path.0,
+            number(stroke_width),
+            paint.css(self.theme)
+        ));
+    }
+
     /// Fills the inside of a path.
     pub fn area(&mut self, path: &Path, paint: Paint, opacity: f64) {
         let opacity = if opacity < 1.0 { format!(" fill-opacity=\"{}\"", number(opacity)) } else { String::new() };
@@ -295,15 +320,33 @@ impl Canvas {
         self.area(&path, paint, 1.0);
     }
 
+    /// Draws a straight arrow of some width; its tip is at `to`.
+    pub fn arrow(&mut self, from: (f64, f64), to: (f64, f64), paint: Paint, stroke_width: f64) {
+        let length = (to.0 - from.0).hypot(to.1 - from.1).max(1e-9);
+        let head = (0.6 * stroke_width + 7.0).min(length);
+        let direction = ((to.0 - from.0) / length, (to.1 - from.1) / length);
+        let neck = (to.0 - head * direction.0, to.1 - head * direction.1);
+        self.line(from, neck, paint, stroke_width);
+        self.arrow_head(to, direction, head, paint);
+    }
+
+    /// Returns the currency of amounts.
+    pub fn currency(&self) -> &str {
+        &self.currency
+    }
+
     /// Draws an interval from `from` to `to` with ends of 6 px, across (`Whisker::Across`) or up (`Whisker::Up`) at `at`.
     pub fn whisker(&mut self, whisker: Whisker, at: f64, from: f64, to: f64) {
         let point = |along: f64, side: f64| match whisker {
             Whisker::Across => (along, at + side),
             Whisker::Up => (at + side, along),
         };
-        self.line(point(from, 0.0), point(to, 0.0), Paint::Ink, 1.5);
-        for end in [from, to] {
-            self.line(point(end, -3.0), point(end, 3.0), Paint::Ink, 1.5);
+        // The wider line below lets the whisker be seen on a bar of any colour.
+        for (paint, stroke) in [(Paint::Surface, 3.5), (Paint::Ink, 1.5)] {
+            self.line(point(from, 0.0), point(to, 0.0), paint, stroke);
+            for end in [from, to] {
+                self.line(point(end, -3.0), point(end, 3.0), paint, stroke);
+            }
         }
     }
 }

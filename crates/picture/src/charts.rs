@@ -26,6 +26,7 @@ use diptych_journey::seam::Chart;
 
 use crate::canvas::{Canvas, Style};
 use crate::drawing::{Area, Drawing, find};
+use crate::numbers::finite;
 use crate::theme::Paint;
 
 /// Groups that are drawn; the answer has the others.
@@ -38,6 +39,8 @@ const TWO_COLUMNS: f64 = 1000.0;
 pub(crate) struct Part<'a> {
     cells: &'a [Cell],
     group: Option<&'a str>,
+    /// The highest number of all heat maps of the picture: groups are compared on one scale of colour.
+    hottest: f64,
 }
 
 impl<'a> Part<'a> {
@@ -54,7 +57,7 @@ impl<'a> Part<'a> {
 
 /// Draws the chart of an answer; returns its bottom.
 pub(crate) fn draw(canvas: &mut Canvas, drawing: &Drawing, area: Area) -> f64 {
-    let whole = Part { cells: drawing.cells, group: None };
+    let whole = Part { cells: drawing.cells, group: None, hottest: hottest(drawing) };
     if drawing.groups.is_empty() {
         return one(canvas, drawing, whole, area);
     }
@@ -82,13 +85,23 @@ fn one(canvas: &mut Canvas, drawing: &Drawing, part: Part, area: Area) -> f64 {
     }
 }
 
+/// Returns the highest number of the cells that heat maps show, in any group.
+fn hottest(drawing: &Drawing) -> f64 {
+    let is_hot = |cell: &&Cell| match drawing.chart {
+        Chart::Quadrants => cell.x.is_some() && !cell.id.starts_with("move:"),
+        _ => cell.id.starts_with("period:") || cell.id.contains('/'),
+    };
+    let cells = drawing.groups.iter().flat_map(|group| group.cells).chain(drawing.cells);
+    cells.filter(is_hot).filter_map(|cell| finite(cell.value)).fold(0.0, f64::max)
+}
+
 /// Draws the whole, then each group that has anything, side by side where there is room.
 fn multiples(canvas: &mut Canvas, drawing: &Drawing, whole: Part, area: Area) -> f64 {
     let groups: Vec<Part> = drawing
         .groups
         .iter()
         .filter(|group| group.cells.iter().any(|cell| cell.n > 0))
-        .map(|group| Part { cells: group.cells, group: Some(group.label()) })
+        .map(|group| Part { cells: group.cells, group: Some(group.label()), hottest: whole.hottest })
         .collect();
     let mut y = compared(canvas, drawing, &groups, area);
     y = titled(canvas, drawing, whole, "All", Area { top: y, ..area });
@@ -122,7 +135,12 @@ fn compared(canvas: &mut Canvas, drawing: &Drawing, groups: &[Part], area: Area)
         .iter()
         .take(MAX_GROUPS)
         .enumerate()
-        .map(|(idx, part)| curve::Series { part: *part, cells: curve::periods(*part), paint: Paint::Series(idx) })
+        .map(|(idx, part)| curve::Series {
+            part: *part,
+            cells: curve::periods(*part),
+            paint: Paint::Series(idx),
+            points: curve::Points::Hints,
+        })
         .collect();
     curve::draw(canvas, &series, kind, &curve::unit_of_periods(drawing), area)
 }

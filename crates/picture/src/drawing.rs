@@ -64,9 +64,9 @@ pub fn svg(drawing: &Drawing, theme: Theme, width: u32) -> String {
     let mut canvas = Canvas::new(width, theme, drawing.currency, &format!("{drawing:?} {theme:?} {width}"));
     let area = Area::of(width);
     let mut y = header(&mut canvas, area, drawing.title, drawing.subtitle);
-    let before = canvas.n_cells();
-    let bottom = charts::draw(&mut canvas, drawing, Area { top: y, ..area });
-    y = if canvas.n_cells() == before { no_data(&mut canvas, Area { top: y, ..area }) } else { bottom };
+    let area = Area { top: y, ..area };
+    let bottom = canvas.try_cells(|canvas| charts::draw(canvas, drawing, area));
+    y = bottom.unwrap_or_else(|| no_data(&mut canvas, area));
     let asterisk = canvas.has_incomplete().then_some("* not complete: observation ended before all of it could be seen");
     for note in asterisk.into_iter().chain(drawing.notes.iter().map(String::as_str)) {
         y = canvas.paragraph(area.left, y + 14.0, Style::SMALL, area.width(), 3, note) - Style::SMALL.line_height() + 4.0;

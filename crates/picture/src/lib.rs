@@ -11,10 +11,12 @@ mod canvas;
 mod charts;
 mod drawing;
 pub mod font;
+mod maps;
 mod numbers;
 mod print;
 mod theme;
 
 pub use drawing::{Drawing, Group, svg};
+pub use maps::{FlowEdge, FlowStep, Kind, Lane, Map, MapCell, StepKind, TaskFlow, customer_map, task_flow};
 pub use print::{PictureError, pdf, pdf_pages, png};
 pub use theme::Theme;

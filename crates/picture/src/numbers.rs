@@ -5,12 +5,12 @@ use diptych_journey::seam::Unit;
 
 /// Shares under this base are written as `x of n` (METRICS C8).
 const LOW_N: u64 = 30;
-/// Estimates of a share that have no whole count above their base.
-const SHARE_METHODS: [&str; 1] = ["aalen-johansen, log-log"];
+/// Estimates of a share that have no whole count above their base begin with one of these.
+const SHARE_METHODS: [&str; 2] = ["aalen-johansen", "delta method over accounts"];
 
 /// Tells whether a cell is a part of its base, to be read in percent.
 pub fn is_share(cell: &Cell) -> bool {
-    cell.x.is_some() || cell.method.is_some_and(|method| SHARE_METHODS.contains(&method))
+    cell.x.is_some() || cell.method.is_some_and(|method| SHARE_METHODS.iter().any(|known| method.starts_with(known)))
 }
 
 /// Tells whether observation ended before all that a cell counts could be seen.
@@ -43,7 +43,7 @@ pub fn interval(cell: &Cell) -> String {
     match cell.unit {
         Unit::Duration => format!("{} to {}", duration(lo), duration(hi)),
         Unit::Money => format!("{} to {}", money(lo), money(hi)),
-        _ if is_share(cell) => format!("{:.1} to {:.1} %", 100.0 * lo, 100.0 * hi),
+        _ if is_share(cell) => format!("{} to {} %", hundredths(lo), hundredths(hi)),
         _ => format!("{} to {}", decimal(lo), decimal(hi)),
     }
 }
@@ -77,13 +77,28 @@ pub fn finite(value: Option<f64>) -> Option<f64> {
 
 /// Writes a share: `35.1 %`.
 pub fn percent(share: f64) -> String {
-    format!("{:.1} %", 100.0 * share)
+    format!("{} %", hundredths(share))
+}
+
+/// Writes a share in percent without the sign; beyond all sense with an exponent, so that it stays short.
+pub fn hundredths(share: f64) -> String {
+    let value = 100.0 * share;
+    if value.abs() < 1e6 { format!("{value:.1}") } else { format!("{value:.0e}") }
+}
+
+/// Writes a share in whole percent without the sign: `64`, `−20`.
+pub fn whole_percent(share: f64) -> String {
+    let value = 100.0 * share;
+    let text = if value.abs() < 1e6 { format!("{value:.0}") } else { format!("{value:.0e}") };
+    if text == "-0" { "0".into() } else { text.replacen('-', "−", 1) }
 }
 
 /// Writes a difference of shares in points, with its sign: `+19.1`.
 pub fn points(difference: f64) -> String {
-    let points = 100.0 * difference;
-    if points.abs() < 0.05 { "0.0".into() } else { format!("{}{:.1}", if points > 0.0 { "+" } else { "−" }, points.abs()) }
+    match difference {
+        _ if difference.abs() < 0.0005 => "0.0".into(),
+        _ => format!("{}{}", if difference > 0.0 { "+" } else { "−" }, hundredths(difference.abs())),
+    }
 }
 
 /// Writes a whole number with commas, another one with two digits after the point.
@@ -108,6 +123,7 @@ pub fn short_money(cents: f64) -> String {
     let amount = cents.abs() / 100.0;
     let sign = if cents <= -50.0 { "−" } else { "" };
     match amount {
+        _ if amount >= 1e12 => format!("{sign}{amount:.0e}"),
         _ if amount >= 9_999_500.0 => format!("{sign}{:.0}M", amount / 1e6),
         _ if amount >= 999_950.0 => format!("{sign}{:.1}M", amount / 1e6),
         _ if amount >= 9_999.5 => format!("{sign}{:.0}k", amount / 1e3),

@@ -48,7 +48,13 @@ impl Rows {
             interval = interval.max(Style::SMALL.width(&numbers::interval(bar.cell)));
         }
         let name = if area.is_narrow() { 0.0 } else { name.clamp(60.0, area.width() * 0.28) };
-        Self { area, name, value: value.min(area.width() * 0.35), interval, full: if full > 0.0 { full } else { 1.0 } }
+        Self {
+            area,
+            name,
+            value: value.min(area.width() * 0.35),
+            interval: interval.min(area.width() * 0.35),
+            full: if full > 0.0 { full } else { 1.0 },
+        }
     }
 
     /// Returns the left end of the bars.

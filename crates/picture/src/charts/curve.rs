@@ -11,6 +11,8 @@ use crate::numbers;
 use crate::theme::Paint;
 
 const HEIGHT: f64 = 170.0;
+/// Room for a number above the first and the last point.
+const INSET: f64 = 20.0;
 
 /// One curve.
 pub(super) struct Series<'a> {
@@ -18,6 +20,17 @@ pub(super) struct Series<'a> {
     /// Period and cell.
     pub cells: Vec<(String, &'a Cell)>,
     pub paint: Paint,
+    /// Whether its points open their cells, or repeat what a matrix below opens.
+    pub points: Points,
+}
+
+/// What the points of a curve are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Points {
+    /// They stand for their cells.
+    Cells,
+    /// The cells stand elsewhere in the picture.
+    Hints,
 }
 
 /// What the axis counts.
@@ -36,9 +49,9 @@ pub(super) enum Kind {
 impl Kind {
     fn write(self, value: f64) -> String {
         match self {
-            Self::Share => format!("{:.0} %", 100.0 * value),
+            Self::Share => format!("{} %", numbers::whole_percent(value)),
             Self::Money => numbers::short_money(value),
-            Self::Score => format!("{:.0}", 100.0 * value).replace('-', "−"),
+            Self::Score => numbers::whole_percent(value),
             Self::Count => numbers::decimal(value),
         }
     }
@@ -80,9 +93,9 @@ pub(super) fn draw(canvas: &mut Canvas, series: &[Series], kind: Kind, axis: &st
     let ticks = ticks(low, high);
     let (low, high) = (ticks[0].min(low), ticks[ticks.len() - 1].max(high));
     let axis_width = ticks.iter().map(|tick| Style::SMALL.width(&kind.write(*tick))).fold(0.0, f64::max) + 8.0;
-    let (left, right, base) = (area.left + axis_width, area.right - 10.0, area.top + 10.0 + HEIGHT);
+    let (left, right, base) = (area.left + axis_width, area.right - 10.0, area.top + 18.0 + HEIGHT);
     let right = right.min(left + labels.len() as f64 * 120.0);
-    let x_of = |idx: usize| left + 8.0 + (right - left - 16.0) * idx as f64 / (labels.len() - 1) as f64;
+    let x_of = |idx: usize| left + INSET + (right - left - 2.0 * INSET) * idx as f64 / (labels.len() - 1) as f64;
     let y_of = |value: f64| base - HEIGHT * (value - low) / (high - low).max(f64::MIN_POSITIVE);
 
     for tick in &ticks {
@@ -91,11 +104,15 @@ pub(super) fn draw(canvas: &mut Canvas, series: &[Series], kind: Kind, axis: &st
         canvas.text(left - 8.0, y + 4.0, Style::SMALL.end(), axis_width, &kind.write(*tick));
     }
     let widest = labels.iter().map(|label| Style::SMALL.width(label)).fold(0.0, f64::max);
-    let every = ((widest + 8.0) / ((right - left - 16.0) / (labels.len() - 1) as f64)).ceil().max(1.0) as usize;
+    let every = ((widest + 8.0) / ((right - left - 2.0 * INSET) / (labels.len() - 1) as f64)).ceil().max(1.0) as usize;
+    let mut free_from = area.left;
     for (idx, label) in labels.iter().enumerate().step_by(every) {
-        let anchor = if widest > 40.0 && idx == 0 { Style::SMALL } else { Style::SMALL.middle() };
-        let x = if widest > 40.0 && idx == 0 { left } else { x_of(idx).min(area.right - Style::SMALL.width(label) / 2.0) };
-        canvas.text(x, base + 16.0, anchor, widest + 1.0, label);
+        let half = Style::SMALL.width(label) / 2.0;
+        let x = x_of(idx).clamp(area.left + half, (area.right - half).max(area.left + half));
+        if x - half >= free_from {
+            canvas.text(x, base + 16.0, Style::SMALL.middle(), 2.0 * half + 1.0, label);
+            free_from = x + half + 8.0;
+        }
     }
     canvas.text((left + right) / 2.0, base + 32.0, Style::SMALL.middle(), right - left, axis);
 
@@ -120,15 +137,18 @@ pub(super) fn draw(canvas: &mut Canvas, series: &[Series], kind: Kind, axis: &st
         let numbers_fit = is_alone && step >= points.iter().map(|(_, cell)| Style::SMALL.width(&short(cell))).fold(0.0, f64::max) + 6.0;
         for (x, cell) in points {
             let y = y_of(numbers::finite(cell.value).unwrap_or(0.0));
-            canvas.cell(cell, one.part.group, |canvas| {
+            let mark = |canvas: &mut Canvas| {
                 canvas.target(Rect::new(x - step / 2.0, y - 12.0, step, 24.0));
                 canvas.circle(x, y, 3.5, one.paint);
-                if numbers_fit && y_of(numbers::finite(cell.hi).unwrap_or(0.0)) - 6.0 > area.top {
-                    let above = y_of(numbers::finite(cell.hi).or(cell.value).unwrap_or(0.0)).min(y) - 6.0;
-                    let style = Style::SMALL.middle().paint(Paint::Ink);
-                    canvas.text(x, above, style, step, &short(cell));
+                let above = numbers::finite(cell.hi).map_or(y, |hi| y_of(hi).min(y)) - 6.0;
+                if numbers_fit && above - Style::SMALL.size >= area.top {
+                    canvas.text(x, above, Style::SMALL.middle().paint(Paint::Ink), step, &short(cell));
                 }
-            });
+            };
+            match one.points {
+                Points::Cells => canvas.cell(cell, one.part.group, mark),
+                Points::Hints => canvas.hint(cell, one.part.group, mark),
+            }
         }
     }
     let entries: Vec<(Key, &str)> = series.iter().filter_map(|one| Some((Key::Colour(one.paint), one.part.group?))).collect();
@@ -155,8 +175,8 @@ fn short(cell: &Cell) -> String {
     let asterisk = if numbers::is_incomplete(cell) { "*" } else { "" };
     match cell.unit {
         Unit::Money => format!("{}{asterisk}", numbers::short_money(value)),
-        _ if numbers::is_share(cell) => format!("{:.1}{asterisk}", 100.0 * value),
-        _ if value.abs() <= 1.0 => format!("{:.0}{asterisk}", 100.0 * value).replace('-', "−"),
+        _ if numbers::is_share(cell) => format!("{}{asterisk}", numbers::hundredths(value)),
+        _ if value.abs() <= 1.0 => format!("{}{asterisk}", numbers::whole_percent(value)),
         _ => numbers::decimal(value),
     }
 }
@@ -167,7 +187,7 @@ fn ticks(low: f64, high: f64) -> Vec<f64> {
     let magnitude = 10_f64.powf((span / 4.0).log10().floor());
     let step = [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|factor| factor * magnitude).find(|step| span / step <= 5.0);
     let step = step.unwrap_or(span);
-    let (first, last) = ((low / step - 1e-9).floor() as i64, (high / step - 1e-9).ceil() as i64);
+    let (first, last) = ((low / step + 1e-9).floor() as i64, (high / step - 1e-9).ceil() as i64);
     (first..=last).map(|k| k as f64 * step).collect()
 }
 

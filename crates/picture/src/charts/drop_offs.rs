@@ -32,7 +32,7 @@ pub(super) fn draw(canvas: &mut Canvas, drawing: &Drawing, part: Part, area: Are
         let bottom = stacked::draw(canvas, part, &pieces, people);
         let mut details = vec![(at_risk, format!("{} at risk", numbers::value(at_risk)))];
         details.extend(find("rate").filter(has_number).map(|cell| (cell, with_interval(cell, "lost, of those decided"))));
-        details.extend(find("incidence").filter(has_number).map(|cell| (cell, with_interval(cell, within(cell)))));
+        details.extend(find("incidence").filter(has_number).map(|cell| (cell, with_interval(cell, &cell.label))));
         let people_bottom = chips::draw(canvas, part, &details, Area { top: bottom, ..people });
         let Some(money) = money else {
             y = people_bottom + 18.0;
@@ -52,11 +52,6 @@ fn has_number(cell: &&Cell) -> bool {
 fn with_interval(cell: &Cell, words: &str) -> String {
     let interval = numbers::interval(cell);
     if interval.is_empty() { format!("{} {words}", numbers::value(cell)) } else { format!("{} ({interval}) {words}", numbers::value(cell)) }
-}
-
-/// Takes `lost from awareness within 60d` as it is: the words name the time.
-fn within(cell: &Cell) -> &str {
-    &cell.label
 }
 
 /// Draws the money at stake as a bar with its interval, and the value of one account below it.

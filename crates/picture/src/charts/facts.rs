@@ -1,6 +1,7 @@
 //! Facts: the few numbers that an answer begins with, large, with what they say and their interval.
 
 use diptych_journey::Cell;
+use diptych_journey::seam::Unit;
 
 use super::Part;
 use crate::canvas::{Canvas, Rect, Style};
@@ -32,7 +33,9 @@ pub(super) fn draw_named(canvas: &mut Canvas, part: Part, facts: &[(&Cell, &str)
             let x = area.left + idx as f64 * (width + 12.0);
             canvas.cell(cell, part.group, |canvas| {
                 canvas.target(Rect::new(x, y, width, 24.0));
-                canvas.text(x, y + 18.0, number, width, &numbers::value(cell));
+                let has_currency = cell.unit != Unit::Money || words.contains(canvas.currency());
+                let currency = if has_currency { String::new() } else { format!(" {}", canvas.currency()) };
+                canvas.text(x, y + 18.0, number, width, &format!("{}{currency}", numbers::value(cell)));
                 let mut below = y + 33.0;
                 let interval = numbers::interval(cell);
                 if !interval.is_empty() {

@@ -65,7 +65,7 @@ fn plot(canvas: &mut Canvas, drawing: &Drawing, part: Part, signals: &[Signal], 
     let top = area.top + 22.0;
     let row = if is_narrow { 54.0 } else { 32.0 };
     let base = top + row * signals.len() as f64;
-    for tick in ticks(low, high) {
+    for tick in ticks(low, high, right - left) {
         canvas.line((at(tick), top), (at(tick), base), Paint::Line, if tick == 0.0 { 1.5 } else { 0.5 });
         canvas.text(at(tick), base + 15.0, Style::SMALL.middle(), 60.0, &numbers::points(tick));
     }
@@ -124,8 +124,10 @@ fn price(drawing: &Drawing, money: &Cell) -> String {
     format!("{} {}", numbers::value(money), drawing.currency).trim_end().to_owned()
 }
 
-fn ticks(low: f64, high: f64) -> Vec<f64> {
-    let step = [0.02, 0.05, 0.1, 0.2, 0.25, 0.5].into_iter().find(|step| (high - low) / step <= 6.0).unwrap_or(0.5);
+/// Returns round differences between two ends, so that their words have room.
+fn ticks(low: f64, high: f64, width: f64) -> Vec<f64> {
+    let n_most = (width / 56.0).clamp(1.0, 7.0);
+    let step = [0.02, 0.05, 0.1, 0.2, 0.25, 0.5].into_iter().find(|step| (high - low) / step <= n_most).unwrap_or(1.0);
     let (first, last) = ((low / step).ceil() as i64, (high / step).floor() as i64);
     (first..=last).map(|k| k as f64 * step).collect()
 }

@@ -179,6 +179,9 @@ pub(super) fn grouped(canvas: &mut Canvas, drawing: &Drawing, area: Area) -> f64
     let began = |cells: &[Cell]| find(cells, "step:1").is_some_and(|first| first.n > 0);
     let groups: Vec<(&str, Vec<Step>)> =
         drawing.groups.iter().filter(|group| began(group.cells)).map(|group| (group.label(), steps(group.cells))).collect();
+    if groups.is_empty() {
+        return draw(canvas, Part { cells: drawing.cells, group: None, hottest: 1.0 }, area);
+    }
     let shown = &groups[..groups.len().min(MAX_GROUPS)];
     let bars: Vec<Vec<Bar>> = shown.iter().enumerate().map(|(idx, (label, steps))| bars(label, steps, idx)).collect();
     let rows = Rows::new(bars.iter().flatten(), 1.0, area);

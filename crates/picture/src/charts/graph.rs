@@ -1,7 +1,7 @@
 //! Transitions: a graph in layers from start to end with the largest edges, loops drawn back, and the list of them below.
 //!
-//! An event stands right of the one from which most come to it, so the main way reads from left to right (top down where
-//! narrow); edges that lead back run below. Three ribbons in a row are not one way of the same people, which the caption says.
+//! An event stands right of the one from which most come to it, so the main way reads from left to right; edges that lead
+//! back run below. Three ribbons in a row are not one way of the same people, which the caption says.
 
 use std::collections::BTreeMap;
 
@@ -20,13 +20,16 @@ const MAX_EDGES: usize = 24;
 const MAX_LISTED: usize = 15;
 /// Space for a layer: the node and its name.
 const LAYER: f64 = 168.0;
+const NARROW_LAYER: f64 = 92.0;
+/// Room for the name of the end, right of the last layer.
+const LAST: f64 = 44.0;
 const NODE: f64 = 12.0;
 /// Room for the name and the loop of a node.
 const NODE_GAP: f64 = 40.0;
 /// Height of the largest layer without its gaps.
 const HEIGHT: f64 = 260.0;
 /// Room below for edges that lead back.
-const BACK: f64 = 70.0;
+const BACK: f64 = 52.0;
 
 struct Edge<'a> {
     from: &'a str,
@@ -49,14 +52,10 @@ pub(super) fn draw(canvas: &mut Canvas, part: Part, area: Area) -> f64 {
     }
     edges.sort_by(|one, other| other.cell.n.cmp(&one.cell.n));
     let mut y = facts::draw(canvas, part, &["cases", "pairs", "edges"], area);
-    if !area.is_narrow() {
-        y = layered(canvas, part, &edges[..edges.len().min(MAX_EDGES)], Area { top: y + 4.0, ..area });
-        let text = format!(
-            "The {} largest edges; as high as they are often. Edges in a row are not one way of the same people.",
-            edges.len().min(MAX_EDGES)
-        );
-        y = canvas.paragraph(area.left, y + 10.0, Style::SMALL, area.width(), 2, &text) + 4.0;
-    }
+    let n_drawn = edges.len().min(if area.is_narrow() { MAX_EDGES / 2 } else { MAX_EDGES });
+    y = layered(canvas, part, &edges, n_drawn, Area { top: y + 4.0, ..area });
+    let text = format!("The {n_drawn} largest edges; as high as they are often. Edges in a row are not one way of the same people.");
+    y = canvas.paragraph(area.left, y + 10.0, Style::SMALL, area.width(), 3, &text) + 4.0;
     list(canvas, part, &edges, Area { top: y, ..area })
 }
 
@@ -71,12 +70,8 @@ fn list(canvas: &mut Canvas, part: Part, edges: &[Edge], area: Area) -> f64 {
     let mut y = area.top + 22.0;
     for (edge, bar) in &bars {
         y = rows.draw(canvas, bar, y);
-        let mut beside = Vec::new();
-        if area.is_narrow() {
-            beside.push((edge.cell, format!("{} times", numbers::value(edge.cell))));
-        }
         let time = find("time", edge).filter(|time| time.value.is_some());
-        beside.extend(time.map(|time| (time, format!("{} median time", numbers::value(time)))));
+        let beside: Vec<(&Cell, String)> = time.map(|time| (time, format!("{} median time", numbers::value(time)))).into_iter().collect();
         y = chips::draw(canvas, part, &beside, Area { left: rows.left(), top: y - 3.0, ..area }) + 2.0;
     }
     let left_out = edges.len().saturating_sub(MAX_LISTED);
@@ -121,8 +116,10 @@ fn layers<'a>(edges: &[Edge<'a>], max_layers: usize) -> BTreeMap<&'a str, usize>
     layer
 }
 
-fn layered(canvas: &mut Canvas, part: Part, edges: &[Edge], area: Area) -> f64 {
-    let layer = layers(edges, (area.width() / LAYER).floor() as usize);
+fn layered(canvas: &mut Canvas, part: Part, edges: &[Edge], n_drawn: usize, area: Area) -> f64 {
+    let mut layer = layers(edges, (area.width() / if area.is_narrow() { NARROW_LAYER } else { LAYER }).floor() as usize);
+    let edges = &edges[..n_drawn];
+    layer.retain(|name, _| edges.iter().any(|edge| edge.from == *name || edge.to == *name));
     let n_layers = layer.values().max().map_or(1, |deepest| deepest + 1);
     let through = |name: &str| {
         let sum = |end: fn(&Edge) -> String| -> u64 {
@@ -142,7 +139,7 @@ fn layered(canvas: &mut Canvas, part: Part, edges: &[Edge], area: Area) -> f64 {
     };
     let most = (0..n_layers).map(|layer| of_layer(layer, &nodes)).max().unwrap_or(1).max(1) as f64;
     let scale = HEIGHT / most;
-    let step = (area.width() - NODE - 110.0) / (n_layers.max(2) - 1) as f64;
+    let step = (area.width() - NODE - LAST) / (n_layers.max(2) - 1) as f64;
     let mut bottom = area.top;
     for idx in 0..n_layers {
         let mut names: Vec<&str> = nodes.iter().filter(|(_, node)| node.layer == idx).map(|(name, _)| *name).collect();

@@ -18,23 +18,33 @@ pub(super) struct Row<'a> {
 const ROW_HEIGHT: f64 = 23.0;
 /// Below this width a number is written without its decimals.
 const ROOM_FOR_DECIMALS: f64 = 46.0;
-/// Below this width nothing is written.
-const ROOM_FOR_TEXT: f64 = 19.0;
 /// Columns are at least this wide; more columns are left to the answer.
 const MIN_COLUMN: f64 = 12.0;
 const MAX_COLUMN: f64 = 96.0;
 /// Rows that are drawn, the latest ones; the answer has the others.
 const MAX_ROWS: usize = 40;
 
-/// Draws the matrix; `corner` stands over the names, `sizes` over the sizes. Returns the bottom.
-pub(super) fn draw(canvas: &mut Canvas, part: Part, (corner, sizes): (&str, &str), columns: &[String], rows: &[Row], area: Area) -> f64 {
+/// A matrix: what stands over the names and over the sizes, its columns and rows, and the highest number of the scale.
+pub(super) struct Matrix<'a> {
+    pub corner: &'a str,
+    pub sizes: &'a str,
+    pub columns: &'a [String],
+    pub rows: &'a [Row<'a>],
+    pub highest: f64,
+}
+
+/// Draws the matrix; returns the bottom.
+pub(super) fn draw(canvas: &mut Canvas, part: Part, matrix: &Matrix, area: Area) -> f64 {
+    let Matrix { corner, sizes, columns, rows, highest } = *matrix;
     let n_columns = columns.len();
     if n_columns == 0 || rows.is_empty() {
         return area.top;
     }
-    let left_out = rows.len().saturating_sub(MAX_ROWS);
-    let rows = &rows[left_out..];
     let has_sizes = rows.iter().any(|row| row.size.is_some());
+    // The first row of cohorts is that of all, which stays.
+    let (first, later) = rows.split_at(usize::from(has_sizes && rows[0].size.is_none()));
+    let left_out = later.len().saturating_sub(MAX_ROWS);
+    let rows: Vec<&Row> = first.iter().chain(&later[left_out..]).collect();
     let widest = rows.iter().map(|row| Style::LABEL.width(&row.name)).fold(Style::SMALL.width(corner), f64::max);
     let name = widest.min(area.width() * 0.3) + 10.0;
     let size = if has_sizes {
@@ -43,22 +53,28 @@ pub(super) fn draw(canvas: &mut Canvas, part: Part, (corner, sizes): (&str, &str
         0.0
     };
     let left = area.left + name + size;
-    let column = ((area.right - left) / n_columns as f64).clamp(MIN_COLUMN, MAX_COLUMN);
+    let widest = columns.iter().map(|label| Style::SMALL.width(label)).fold(0.0, f64::max);
+    let column = ((area.right - left) / n_columns as f64).clamp(MIN_COLUMN, MAX_COLUMN.max(widest + 12.0));
     let n_shown = n_columns.min(((area.right - left) / column + 1e-6).floor() as usize);
 
     canvas.text(area.left, area.top + 11.0, Style::SMALL, name - 6.0, corner);
     if has_sizes {
         canvas.text(left - 12.0, area.top + 11.0, Style::SMALL.end(), size, sizes);
     }
-    let widest = columns.iter().map(|label| Style::SMALL.width(label)).fold(0.0, f64::max);
     let every = if column > 60.0 { 1 } else { ((widest + 6.0) / column).ceil().max(1.0) as usize };
     for (idx, label) in columns.iter().take(n_shown).enumerate().step_by(every) {
-        canvas.text(left + (idx as f64 + 0.5) * column, area.top + 11.0, Style::SMALL.middle(), column * every as f64 - 4.0, label);
+        let (x, room) = (left + idx as f64 * column, column * every as f64 - 4.0);
+        match every {
+            1 => canvas.text(x + column / 2.0, area.top + 11.0, Style::SMALL.middle(), room, label),
+            _ => canvas.text(x, area.top + 11.0, Style::SMALL, room.min(area.right - x), label),
+        }
     }
     let all = rows.iter().flat_map(|row| row.cells.iter().take(n_shown)).flatten();
-    let highest = all.filter_map(|cell| numbers::finite(cell.value)).fold(0.0, f64::max);
+    let drawn: Vec<(&Cell, f64)> = all.filter_map(|cell| Some((*cell, numbers::finite(cell.value)?))).collect();
+    let fits = |size: f64| drawn.iter().all(|(cell, value)| small(size).width(&short(cell, *value, column)) <= column - 1.0);
+    let style = [11.0, 10.0, 9.0].into_iter().find(|size| fits(*size)).map(small);
     let mut y = area.top + 18.0;
-    for row in rows {
+    for row in &rows {
         canvas.text(area.left, y + 15.5, Style::LABEL, name - 8.0, &row.name);
         if let Some(cell) = row.size {
             canvas.cell(cell, part.group, |canvas| canvas.text(left - 12.0, y + 15.5, Style::SMALL.end(), size, &numbers::value(cell)));
@@ -66,11 +82,13 @@ pub(super) fn draw(canvas: &mut Canvas, part: Part, (corner, sizes): (&str, &str
         for (idx, cell) in row.cells.iter().take(n_shown).enumerate() {
             let Some(cell) = cell else { continue };
             let place = Rect::new(left + idx as f64 * column, y, column - 1.5, ROW_HEIGHT - 1.5);
-            canvas.cell(cell, part.group, |canvas| square(canvas, cell, highest, place));
+            canvas.cell(cell, part.group, |canvas| square(canvas, cell, highest, style, place));
         }
-        y += ROW_HEIGHT;
+        // The row of all, which has no size, stands apart from the cohorts.
+        y += ROW_HEIGHT + if has_sizes && row.size.is_none() { 5.0 } else { 0.0 };
     }
-    scale(canvas, rows, highest, Area { top: y + 6.0, left, ..area });
+    let scale_left = if area.is_narrow() { area.left } else { left };
+    scale(canvas, &rows, highest, Area { top: y + 6.0, left: scale_left, ..area });
     let mut y = y + 26.0;
     let left_out = [(left_out, "earlier rows"), (n_columns - n_shown, "more columns")];
     for (n, what) in left_out.into_iter().filter(|(n, _)| *n > 0) {
@@ -84,7 +102,13 @@ fn size_width(cell: &Cell) -> f64 {
     Style::SMALL.width(&numbers::value(cell))
 }
 
-fn square(canvas: &mut Canvas, cell: &Cell, highest: f64, place: Rect) {
+/// Returns the style of numbers in squares.
+const fn small(size: f64) -> Style {
+    Style { size, ..Style::SMALL.middle().paint(Paint::Ink) }
+}
+
+/// Draws a cell; its number too where all numbers of the matrix fit in some style.
+fn square(canvas: &mut Canvas, cell: &Cell, highest: f64, style: Option<Style>, place: Rect) {
     let Some(value) = numbers::finite(cell.value) else {
         canvas.rect(place, Paint::Panel, 0.6);
         canvas.text(place.x + place.width / 2.0, place.y + 14.5, Style::SMALL.middle(), place.width, "–");
@@ -93,12 +117,11 @@ fn square(canvas: &mut Canvas, cell: &Cell, highest: f64, place: Rect) {
     let heat = if highest > 0.0 { (value / highest).clamp(0.0, 1.0) } else { 0.0 };
     canvas.rect(place, Paint::Panel, 1.0);
     canvas.rect(place, Paint::Heat, 0.08 + 0.92 * heat);
-    if numbers::is_incomplete(cell) {
+    if numbers::is_incomplete(cell) && place.width > 4.0 {
         canvas.hatched(Rect::new(place.x, place.y + place.height - 4.0, place.width, 4.0), Hatch::Open);
     }
-    if place.width >= ROOM_FOR_TEXT {
-        let style = Style::SMALL.middle().paint(Paint::Ink);
-        canvas.text(place.x + place.width / 2.0, place.y + 14.5, style, place.width + 2.0, &short(cell, value, place.width));
+    if let Some(style) = style {
+        canvas.text(place.x + place.width / 2.0, place.y + 14.5, style, place.width + 2.0, &short(cell, value, place.width + 1.5));
     }
 }
 
@@ -106,14 +129,14 @@ fn square(canvas: &mut Canvas, cell: &Cell, highest: f64, place: Rect) {
 fn short(cell: &Cell, value: f64, width: f64) -> String {
     let asterisk = if numbers::is_incomplete(cell) && width >= 26.0 { "*" } else { "" };
     match numbers::is_share(cell) {
-        true if width >= ROOM_FOR_DECIMALS => format!("{:.1}{asterisk}", 100.0 * value),
-        true => format!("{:.0}{asterisk}", 100.0 * value),
+        true if width >= ROOM_FOR_DECIMALS => format!("{}{asterisk}", numbers::hundredths(value)),
+        true => format!("{}{asterisk}", numbers::whole_percent(value)),
         false => format!("{}{asterisk}", numbers::short_money(value)),
     }
 }
 
 /// Draws the scale of colours, from 0 to the highest number.
-fn scale(canvas: &mut Canvas, rows: &[Row], highest: f64, area: Area) {
+fn scale(canvas: &mut Canvas, rows: &[&Row], highest: f64, area: Area) {
     let is_share = rows.iter().flat_map(|row| &row.cells).flatten().any(|cell| numbers::is_share(cell));
     let (from, to) = if is_share { ("0 %".to_owned(), numbers::percent(highest)) } else { ("0".into(), numbers::short_money(highest)) };
     let words = if is_share { "in percent; one scale of colour for all" } else { "one scale of colour for all" };

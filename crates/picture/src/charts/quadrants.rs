@@ -2,7 +2,7 @@
 
 use diptych_journey::Cell;
 
-use super::matrix::{self, Row};
+use super::matrix::{self, Matrix, Row};
 use super::{Part, facts};
 use crate::canvas::{Canvas, Rect, Style};
 use crate::drawing::Area;
@@ -22,17 +22,22 @@ pub(super) fn draw(canvas: &mut Canvas, part: Part, area: Area) -> f64 {
     };
     let mut y = table(canvas, part, &format!("period:{last}:"), Area { top: area.top + 20.0, ..area });
     canvas.text(area.left, area.top + 13.0, Style::STRONG, area.width(), &format!("{last}, the latest window"));
-    canvas.text(area.left, y + 14.0, Style::STRONG, area.width(), "Over time");
-    let columns: Vec<String> = windows.iter().map(|window| (*window).to_owned()).collect();
+    let before = &windows[..windows.len() - 1];
+    if before.is_empty() {
+        return y;
+    }
+    canvas.text(area.left, y + 14.0, Style::STRONG, area.width(), "The windows before it");
+    let columns: Vec<String> = before.iter().map(|window| (*window).to_owned()).collect();
     let rows: Vec<Row> = KINDS
         .iter()
         .map(|(kind, words)| Row {
             name: (*words).to_owned(),
             size: None,
-            cells: windows.iter().map(|window| part.find(&format!("period:{window}:{kind}"))).collect(),
+            cells: before.iter().map(|window| part.find(&format!("period:{window}:{kind}"))).collect(),
         })
         .collect();
-    y = matrix::draw(canvas, part, ("accounts that", ""), &columns, &rows, Area { top: y + 24.0, ..area });
+    let matrix = Matrix { corner: "accounts that", sizes: "", columns: &columns, rows: &rows, highest: part.hottest };
+    y = matrix::draw(canvas, part, &matrix, Area { top: y + 24.0, ..area });
     let from = windows.iter().rev().find(|window| part.names("move:", "").any(|name| name.starts_with(&format!("{window}:"))));
     let Some(from) = from else { return y };
     canvas.text(area.left, y + 14.0, Style::STRONG, area.width(), &format!("From {from} to the window after it"));
@@ -45,7 +50,8 @@ pub(super) fn draw(canvas: &mut Canvas, part: Part, area: Area) -> f64 {
             cells: KINDS.iter().map(|(to, _)| part.find(&format!("move:{from}:{kind}→{to}"))).collect(),
         })
         .collect();
-    matrix::draw(canvas, part, ("accounts that", ""), &columns, &rows, Area { top: y + 24.0, ..area })
+    let matrix = Matrix { corner: "accounts that", sizes: "", columns: &columns, rows: &rows, highest: 1.0 };
+    matrix::draw(canvas, part, &matrix, Area { top: y + 24.0, ..area })
 }
 
 fn table(canvas: &mut Canvas, part: Part, prefix: &str, area: Area) -> f64 {
@@ -53,7 +59,6 @@ fn table(canvas: &mut Canvas, part: Part, prefix: &str, area: Area) -> f64 {
     let side = if area.is_narrow() { 0.0 } else { 96.0 };
     let left = area.left + side;
     let width = ((area.right - left - 4.0) / 2.0).min(360.0);
-    let highest = KINDS.iter().filter_map(|(kind, _)| numbers::finite(part.find(&format!("{prefix}{kind}"))?.value)).fold(0.0, f64::max);
     if side > 0.0 {
         for (idx, word) in ["pay", "do not pay"].iter().enumerate() {
             let x = left + idx as f64 * (width + 4.0) + width / 2.0;
@@ -67,7 +72,7 @@ fn table(canvas: &mut Canvas, part: Part, prefix: &str, area: Area) -> f64 {
     for (idx, (kind, words)) in KINDS.iter().enumerate() {
         let Some(cell) = part.find(&format!("{prefix}{kind}")) else { continue };
         let place = Rect::new(left + (idx % 2) as f64 * (width + 4.0), top + (idx / 2) as f64 * (HEIGHT + 4.0), width, HEIGHT);
-        quadrant(canvas, part, cell, words, highest, place);
+        quadrant(canvas, part, cell, words, place);
         if let Some(members) = part.find(&format!("{prefix}{kind}:members")) {
             canvas.cell(members, part.group, |canvas| {
                 let text = format!("{} members who use", numbers::value(members));
@@ -78,9 +83,9 @@ fn table(canvas: &mut Canvas, part: Part, prefix: &str, area: Area) -> f64 {
     top + 2.0 * (HEIGHT + 4.0) + 8.0
 }
 
-fn quadrant(canvas: &mut Canvas, part: Part, cell: &Cell, words: &str, highest: f64, place: Rect) {
+fn quadrant(canvas: &mut Canvas, part: Part, cell: &Cell, words: &str, place: Rect) {
     let share = numbers::finite(cell.value).unwrap_or(0.0);
-    let heat = if highest > 0.0 { share / highest } else { 0.0 };
+    let heat = if part.hottest > 0.0 { (share / part.hottest).clamp(0.0, 1.0) } else { 0.0 };
     let (x, room) = (place.x + 12.0, place.width - 24.0);
     let ink = Style::SMALL.paint(Paint::Ink);
     canvas.cell(cell, part.group, |canvas| {

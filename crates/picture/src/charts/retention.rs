@@ -2,8 +2,8 @@
 
 use diptych_journey::Cell;
 
-use super::curve::{self, Kind, Series};
-use super::matrix::{self, Row};
+use super::curve::{self, Kind, Points, Series};
+use super::matrix::{self, Matrix, Row};
 use super::{Part, facts};
 use crate::canvas::Canvas;
 use crate::drawing::{Area, Drawing};
@@ -16,11 +16,12 @@ pub(super) fn draw(canvas: &mut Canvas, drawing: &Drawing, part: Part, area: Are
     let mut y = facts::draw(canvas, part, &["people"], area);
     let unit = curve::unit_of_periods(drawing);
     if drawing.groups.is_empty() {
-        let series = Series { part, cells: curve::periods(part), paint: Paint::Series(0) };
+        let series = Series { part, cells: curve::periods(part), paint: Paint::Series(0), points: Points::Hints };
         y = curve::draw(canvas, &[series], Kind::Share, &format!("{unit} after the first"), Area { top: y, ..area });
     }
     let (columns, rows) = cohorts(part, "all, weighted");
-    matrix::draw(canvas, part, ("began", "people"), &columns, &rows, Area { top: y + 4.0, ..area })
+    let matrix = Matrix { corner: "began", sizes: "people", columns: &columns, rows: &rows, highest: part.hottest };
+    matrix::draw(canvas, part, &matrix, Area { top: y + 4.0, ..area })
 }
 
 /// Reads the cohorts of an answer: the periods, and a row for the mean and for each cohort.

@@ -1,6 +1,6 @@
 //! Net promoter score: the score with its interval on its own scale, the three parts that it is made of, and its course.
 
-use super::curve::{self, Kind, Series};
+use super::curve::{self, Kind, Points, Series};
 use super::stacked::{self, Piece};
 use super::{Part, chips};
 use crate::canvas::{Canvas, Style, Whisker};
@@ -58,11 +58,11 @@ pub(super) fn draw(canvas: &mut Canvas, part: Part, area: Area) -> f64 {
     let others = ["respondents", "response", "invalid"].iter().filter_map(|id| part.find(id)).filter(|cell| cell.value.is_some());
     let others: Vec<_> = others.map(|cell| (cell, format!("{}: {}", cell.label, numbers::value(cell)))).collect();
     y = chips::draw(canvas, part, &others, Area { top: y, ..area });
-    let series = Series { part, cells: curve::of_prefix(part, "month:"), paint: Paint::Series(0) };
+    let series = Series { part, cells: curve::of_prefix(part, "month:"), paint: Paint::Series(0), points: Points::Cells };
     curve::draw(canvas, &[series], Kind::Score, "month of the answer", Area { top: y + 6.0, ..area })
 }
 
 /// Writes a score from −1 to 1 as people know it, from −100 to 100.
 fn points(score: Option<f64>) -> String {
-    numbers::finite(score).map_or_else(|| "–".into(), |score| format!("{:.0}", 100.0 * score).replace('-', "−"))
+    numbers::finite(score).map_or_else(|| "–".into(), numbers::whole_percent)
 }

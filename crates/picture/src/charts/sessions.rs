@@ -3,7 +3,7 @@
 use diptych_journey::Cell;
 
 use super::bars::{self, Bar};
-use super::curve::{self, Kind, Series};
+use super::curve::{self, Kind, Points, Series};
 use super::{Part, facts};
 use crate::canvas::{Canvas, Rect, Style};
 use crate::drawing::Area;
@@ -36,7 +36,7 @@ pub(super) fn draw(canvas: &mut Canvas, part: Part, area: Area) -> f64 {
         y = histogram(canvas, part, &lengths, Area { top: y + 22.0, ..area });
     }
     for (prefix, axis) in [("day:", "day"), ("week:", "week of"), ("month:", "month of")] {
-        let series = Series { part, cells: curve::of_prefix(part, prefix), paint: Paint::Series(0) };
+        let series = Series { part, cells: curve::of_prefix(part, prefix), paint: Paint::Series(0), points: Points::Cells };
         y = curve::draw(canvas, &[series], Kind::Count, &format!("sessions begun, by {axis}"), Area { top: y, ..area });
     }
     y

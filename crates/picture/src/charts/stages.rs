@@ -74,8 +74,7 @@ fn side_by_side(canvas: &mut Canvas, part: Part, names: &[&str], between: f64, a
             y += 50.0;
         }
         for (cell, text) in details(part, name) {
-            canvas.cell(cell, part.group, |canvas| canvas.text(x, y + 12.0, Style::SMALL, room, &text));
-            y += 17.0;
+            canvas.cell(cell, part.group, |canvas| y = canvas.paragraph(x, y + 12.0, Style::SMALL, room, 2, &text) - 11.0);
         }
         bottom = bottom.max(y);
     }
@@ -115,13 +114,11 @@ fn stage_box(canvas: &mut Canvas, part: Part, name: &str, place: Rect) {
 
 fn onward(canvas: &mut Canvas, part: Part, cell: &Cell, (from, to): (f64, f64), y: f64) {
     let stroke = (WIDEST_ARROW * share(cell)).max(1.0);
-    let head = stroke.mul_add(0.6, 8.0);
     canvas.cell(cell, part.group, |canvas| {
         canvas.target(Rect::new(from, y - 34.0, to - from, 50.0));
         let room = to - from - 8.0;
         canvas.text((from + to) / 2.0, y - WIDEST_ARROW / 2.0 - 8.0, Style::STRONG.middle(), room, &numbers::value(cell));
-        canvas.line((from + 2.0, y), (to - head, y), Paint::Good, stroke);
-        canvas.arrow_head((to - 2.0, y), (1.0, 0.0), head, Paint::Good);
+        canvas.arrow((from + 2.0, y), (to - 2.0, y), Paint::Good, stroke);
         canvas.text((from + to) / 2.0, y + WIDEST_ARROW / 2.0 + 13.0, Style::SMALL.middle(), room, &numbers::interval(cell));
     });
 }
@@ -145,11 +142,9 @@ fn skip(canvas: &mut Canvas, part: Part, cell: &Cell, (from, to): (f64, f64), (l
 fn lost(canvas: &mut Canvas, part: Part, cell: &Cell, (x, y): (f64, f64), room: f64) {
     let stroke = (WIDEST_ARROW * share(cell)).max(1.0);
     let middle = x + WIDEST_ARROW / 2.0 + 6.0;
-    let head = stroke.mul_add(0.6, 8.0);
     canvas.cell(cell, part.group, |canvas| {
         canvas.target(Rect::new(x, y, room, 44.0));
-        canvas.line((middle, y + 1.0), (middle, y + 40.0 - head), Paint::Bad, stroke);
-        canvas.arrow_head((middle, y + 42.0), (0.0, 1.0), head, Paint::Bad);
+        canvas.arrow((middle, y + 1.0), (middle, y + 42.0), Paint::Bad, stroke);
         let text_x = middle + WIDEST_ARROW / 2.0 + 10.0;
         canvas.text(text_x, y + 20.0, Style::STRONG, x + room - text_x, &format!("{} lost", numbers::value(cell)));
         canvas.text(text_x, y + 35.0, Style::SMALL, x + room - text_x, &numbers::interval(cell));
@@ -181,10 +176,8 @@ fn stacked(canvas: &mut Canvas, part: Part, names: &[&str], area: Area) -> f64 {
         if let Some(cell) = part.find(&format!("lost:{name}")).filter(has_number) {
             let (from, to) = (area.left + half, area.left + half + 40.0);
             let stroke = (WIDEST_ARROW * share(cell)).max(1.0);
-            let head = stroke.mul_add(0.6, 8.0);
             canvas.cell(cell, part.group, |canvas| {
-                canvas.line((from + 1.0, y + 36.0), (to - head, y + 36.0), Paint::Bad, stroke);
-                canvas.arrow_head((to, y + 36.0), (1.0, 0.0), head, Paint::Bad);
+                canvas.arrow((from + 1.0, y + 36.0), (to, y + 36.0), Paint::Bad, stroke);
                 canvas.text(to + 8.0, y + 34.0, Style::STRONG, area.right - to - 8.0, &format!("{} lost", numbers::value(cell)));
                 canvas.text(to + 8.0, y + 50.0, Style::SMALL, area.right - to - 8.0, &numbers::interval(cell));
             });
@@ -200,11 +193,9 @@ fn stacked(canvas: &mut Canvas, part: Part, names: &[&str], area: Area) -> f64 {
         y = chips::draw(canvas, part, &chips, Area { top: y, ..area });
         if let Some(cell) = next {
             let stroke = (WIDEST_ARROW * share(cell)).max(1.0);
-            let head = stroke.mul_add(0.6, 8.0);
             let middle = area.left + half / 2.0;
             canvas.cell(cell, part.group, |canvas| {
-                canvas.line((middle, y + 3.0), (middle, y + 44.0 - head), Paint::Good, stroke);
-                canvas.arrow_head((middle, y + 46.0), (0.0, 1.0), head, Paint::Good);
+                canvas.arrow((middle, y + 3.0), (middle, y + 46.0), Paint::Good, stroke);
                 let x = middle + WIDEST_ARROW / 2.0 + 10.0;
                 canvas.text(x, y + 21.0, Style::STRONG, area.right - x, &format!("{} go on", numbers::value(cell)));
                 canvas.text(x, y + 37.0, Style::SMALL, area.right - x, &numbers::interval(cell));

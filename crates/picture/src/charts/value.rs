@@ -1,7 +1,8 @@
 //! Value: what accounts bring, how it adds up with time, and the same per cohort.
 
-use super::curve::{self, Kind, Series};
-use super::{Part, facts, matrix, retention};
+use super::curve::{self, Kind, Points, Series};
+use super::matrix::{self, Matrix};
+use super::{Part, facts, retention};
 use crate::canvas::{Canvas, Style};
 use crate::drawing::{Area, Drawing};
 use crate::theme::Paint;
@@ -36,9 +37,10 @@ pub(super) fn draw(canvas: &mut Canvas, drawing: &Drawing, part: Part, area: Are
     canvas.text(area.left, y + 12.0, Style::STRONG, area.width(), &heading);
     y += 18.0;
     if drawing.groups.is_empty() {
-        let series = Series { part, cells, paint: Paint::Series(2) };
+        let series = Series { part, cells, paint: Paint::Series(2), points: Points::Hints };
         y = curve::draw(canvas, &[series], Kind::Money, &format!("{unit} since the clock began"), Area { top: y, ..area });
     }
     let (columns, rows) = retention::cohorts(part, "all, weighted");
-    matrix::draw(canvas, part, ("cohort", "accounts"), &columns, &rows, Area { top: y + 4.0, ..area })
+    let matrix = Matrix { corner: "cohort", sizes: "accounts", columns: &columns, rows: &rows, highest: part.hottest };
+    matrix::draw(canvas, part, &matrix, Area { top: y + 4.0, ..area })
 }
