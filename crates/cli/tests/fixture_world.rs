@@ -167,8 +167,7 @@ fn answers(dir: &Path, questions: &[Question]) -> Vec<String> {
 /// Compares an answer with its table; returns what differs.
 fn differences(question: &Question, answer: &Value) -> Vec<String> {
     let mut different = Vec::new();
-    let mut say =
-        |line: &Line, what: String| different.push(format!("{} {:?} {}: {what}", question.arguments.join(" "), line.group, line.cell));
+    let told = |line: &Line, what: String| format!("{} {:?} {}: {what}", question.arguments.join(" "), line.group, line.cell);
     let cells_of = |group: &Option<String>| match group {
         None => answer["cells"].as_array(),
         Some(name) => {
@@ -178,13 +177,15 @@ fn differences(question: &Question, answer: &Value) -> Vec<String> {
     };
     for line in question.lines.iter().filter(|line| !line.cell.ends_with('*')) {
         match cells_of(&line.group).into_iter().flatten().find(|cell| cell["id"] == line.cell.as_str()) {
-            None => say(line, "the answer has no such cell".into()),
-            Some(cell) if !is_answer(cell, &line.answer) => say(line, format!("the ledger says {}, the answer {cell}", line.answer)),
+            None => different.push(told(line, "the answer has no such cell".into())),
+            Some(cell) if !is_answer(cell, &line.answer) => {
+                different.push(told(line, format!("the ledger says {}, the answer {cell}", line.answer)))
+            }
             Some(cell) => match &line.people {
                 People::Unsaid => {}
                 People::Number(n) if cell["people"] == *n => {}
                 People::Names(names) if cell["people"] == names.len() => {}
-                people => say(line, format!("the ledger says {people:?}, the answer {}", cell["people"])),
+                people => different.push(told(line, format!("the ledger says {people:?}, the answer {}", cell["people"]))),
             },
         }
     }
@@ -192,7 +193,9 @@ fn differences(question: &Question, answer: &Value) -> Vec<String> {
     for cell in answer["cells"].as_array().unwrap().iter().filter(|cell| !listed.contains(cell["id"].as_str().unwrap())) {
         let id = cell["id"].as_str().unwrap();
         match question.lines.iter().find(|line| line.cell.strip_suffix('*').is_some_and(|start| id.starts_with(start))) {
-            Some(line) if !is_answer(cell, &line.answer) => say(line, format!("{id}: the ledger says {}, the answer {cell}", line.answer)),
+            Some(line) if !is_answer(cell, &line.answer) => {
+                different.push(told(line, format!("{id}: the ledger says {}, the answer {cell}", line.answer)))
+            }
             None if question.when == When::After => different.push(format!("{}: not in the ledger: {cell}", question.arguments.join(" "))),
             _ => {}
         }

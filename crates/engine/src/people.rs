@@ -7,21 +7,20 @@ use diptych_event::spec::ProfileOf;
 use diptych_event::time::format_instant;
 use diptych_event::timeline::{NO_CODE, Values};
 use diptych_event::{Names, Shard, suggest};
+use diptych_journey::Context;
 use diptych_journey::derive::stages::{self, End};
 use diptych_journey::derive::{self, frictions, tasks};
-use diptych_journey::seam::{ALL_TIME, View};
-use diptych_journey::{Catalog, Context};
 use diptych_store::hash::shard_of;
 use diptych_store::identity::Identity;
 use diptych_store::relations::Relations;
-use diptych_store::timelines::{ANONYMOUS, ColumnSpec, ShardData, Timelines};
+use diptych_store::timelines::{ANONYMOUS, ColumnSpec, Timelines};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::accounts::{self, Rows};
-use crate::expressions::Compiler;
-use crate::modifiers::{RowColumns, RowExpression};
+use crate::accounts::Rows;
+use crate::reading::Reading;
+use crate::watch::Unwatched;
 use crate::{EngineError, Workbench};
 
 /// One user.
@@ -182,23 +181,16 @@ impl Workbench {
             true => id.to_owned(),
             false => identity.canonical(id).to_owned(),
         };
-        let catalog = self.catalog(&users);
-        let reading =
-            Reading::new(&users, catalog, |context| Ok((tasks::Rules::compile(context)?, frictions::Rules::compile_of_users(context)?)))?;
-        let (tasks, frictions) = &reading.rules;
-        let data = users.shard(shard_of(&user, users.n_shards()))?;
-        let found = reading.with_actor(&data, &user, |view, rows| {
+        let reading = Reading::of_users(self, &users);
+        let compile = |context: &mut Context| Ok((tasks::Rules::compile(context)?, frictions::Rules::compile_of_users(context)?));
+        let found = reading.one_actor(&user, compile, |(tasks, frictions), view, rows| {
             let shard = &view.shard;
-            let own_rows = accounts::own_rows(&users);
-            let interactive = own_rows.map(|own_rows| accounts::activity(shard, own_rows));
-            let shard = Shard { interactive: interactive.as_deref().or(shard.interactive), ..*shard };
-            let view = View { shard, ..view.clone() };
-            let all: Vec<_> = derive::sessions(&shard, rows.clone(), reading.catalog.session_gap_us).collect();
-            let event = |row: usize| reading.event(&shard, row);
+            let all: Vec<_> = derive::sessions(shard, rows.clone(), reading.catalog.session_gap_us).collect();
+            let event = |row: usize| event_of(&users, shard, row);
             let in_session = |row: &usize| all.iter().any(|session| session.contains(row));
             let outside: Vec<usize> = rows.clone().filter(|row| !in_session(row)).collect();
             let (mut met_tasks, mut met_frictions) = (Vec::new(), Vec::new());
-            tasks.attempts(&view, rows.clone(), &mut |attempt| {
+            tasks.attempts(view, rows.clone(), &mut |attempt| {
                 met_tasks.push(TaskAttempt {
                     task: tasks.names().nth(attempt.task).unwrap_or_default().to_owned(),
                     outcome: attempt.outcome.word(),
@@ -207,7 +199,7 @@ impl Workbench {
                     n_errors: attempt.n_errors,
                 });
             });
-            frictions.episodes(&view, rows.clone(), &mut |episode| {
+            frictions.episodes(view, rows.clone(), &mut |episode| {
                 met_frictions.push(FrictionEpisode {
                     friction: frictions.names().nth(episode.friction).unwrap_or_default().to_owned(),
                     start_us: shard.time_us[episode.first_row],
@@ -247,18 +239,15 @@ impl Workbench {
         let relations = self.relations()?;
         let identity = Identity::new(0, &relations.merges);
         let account = identity.canonical(id).to_owned();
-        let timelines = self.accounts(&users, &relations, Rows::Named)?;
+        let timelines = self.accounts(&users, &relations, Rows::Named, &Unwatched)?;
         let has_stages = !self.spec().stages.is_empty();
-        let catalog = accounts::catalog(self, &users, &timelines);
-        let reading =
-            Reading::new(&timelines, catalog, |context| if has_stages { stages::Rules::compile(context).map(Some) } else { Ok(None) })?;
+        let compile = |context: &mut Context| if has_stages { stages::Rules::compile(context).map(Some) } else { Ok(None) };
         let position = |name: &str| timelines.columns.iter().position(|column| column.name == name);
         let (revenue, member) = (position(REVENUE_CENTS), position(MEMBER));
-        let data = timelines.shard(shard_of(&account, timelines.n_shards()))?;
-        reading.with_actor(&data, &account, |view, rows| {
+        Reading::of_accounts(self, &users, &timelines).one_actor(&account, compile, |rules, view, rows| {
             let shard = &view.shard;
             let mut stays = Vec::new();
-            if let Some(rules) = &reading.rules {
+            if let Some(rules) = rules {
                 rules.history(view, rows.clone(), &mut |stay| {
                     let (left_us, end) = match stay.end {
                         End::Moved(_) => (Some(stay.ended_us), "moved"),
@@ -285,7 +274,7 @@ impl Workbench {
                 net_cents: revenue.unwrap_or(0),
                 currency: self.spec().currency.as_ref().map(|currency| currency.text.clone()),
                 events_total: rows.len(),
-                events: rows.clone().skip(rows.len().saturating_sub(n_shown)).map(|row| reading.event(shard, row)).collect(),
+                events: rows.clone().skip(rows.len().saturating_sub(n_shown)).map(|row| event_of(&timelines, shard, row)).collect(),
                 account: account.clone(),
             }
         })
@@ -398,82 +387,20 @@ fn percent_encoded(text: &str) -> String {
     text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
-/// Timelines with rules of the spec, ready to read single actors.
-struct Reading<'a, R> {
-    timelines: &'a Timelines,
-    catalog: Catalog,
-    rules: R,
-    rows: RowColumns,
-    masks: Vec<RowExpression>,
-}
-
-impl<'a, R> Reading<'a, R> {
-    fn new(
-        timelines: &'a Timelines,
-        catalog: Catalog,
-        compile: impl FnOnce(&mut Context) -> Result<R, diptych_journey::AskError>,
-    ) -> Result<Self, EngineError> {
-        let mut context = Context::new(&catalog);
-        let rules = compile(&mut context)?;
-        let wanted = context.masks;
-        let compiler = Compiler::new();
-        let rows = RowColumns::new(&timelines.names, &timelines.dictionaries, &timelines.columns, catalog.zone);
-        let masks: Result<Vec<RowExpression>, EngineError> = wanted
-            .iter()
-            .map(|sql| {
-                let mask = rows.compile(&compiler, "a condition of diptych.yaml", sql)?;
-                mask.check_condition(&rows)?;
-                Ok(mask)
-            })
-            .collect();
-        Ok(Self { timelines, rules, rows, masks: masks?, catalog })
-    }
-
-    /// Calls `look` with the rows of one actor; `None` where the shard does not have it.
-    fn with_actor<T>(
-        &self,
-        data: &ShardData,
-        actor: &str,
-        look: impl FnOnce(&View, std::ops::Range<usize>) -> T,
-    ) -> Result<Option<T>, EngineError> {
-        data.with(|shard| {
-            let Some(rows) = rows_of(shard, actor) else { return Ok(None) };
-            let masks: Result<Vec<Vec<bool>>, EngineError> = self.masks.iter().map(|mask| mask.holds(&self.rows, shard)).collect();
-            let masks = masks?;
-            let view = View { shard: *shard, actors: None, admitted: None, period_us: ALL_TIME, groups: None, masks: &masks, texts: &[] };
-            Ok(Some(look(&view, rows)))
-        })
-    }
-
-    /// Returns a row with all that it says.
-    fn event(&self, shard: &Shard, row: usize) -> Event {
-        let (mut fields, mut properties) = (Map::new(), Map::new());
-        for (column, spec) in self.timelines.columns.iter().enumerate() {
-            if let Some(value) = value_at(shard, column, row, &self.timelines.dictionaries[column]) {
-                let into = if is_property(spec) { &mut properties } else { &mut fields };
-                into.insert(spec.name.clone(), value);
-            }
+/// Returns a row with all that it says.
+fn event_of(timelines: &Timelines, shard: &Shard, row: usize) -> Event {
+    let (mut fields, mut properties) = (Map::new(), Map::new());
+    for (column, spec) in timelines.columns.iter().enumerate() {
+        if let Some(value) = value_at(shard, column, row, &timelines.dictionaries[column]) {
+            let into = if is_property(spec) { &mut properties } else { &mut fields };
+            into.insert(spec.name.clone(), value);
         }
-        Event { time_us: shard.time_us[row], name: self.timelines.names.text(shard.name[row]).to_owned(), fields, properties }
     }
+    Event { time_us: shard.time_us[row], name: timelines.names.text(shard.name[row]).to_owned(), fields, properties }
 }
 
 fn is_property(column: &ColumnSpec) -> bool {
     column.log_column.starts_with(diptych_event::log::PROPERTY_PREFIX)
-}
-
-/// Finds the rows of an actor. O(log actors).
-fn rows_of(shard: &Shard, actor: &str) -> Option<std::ops::Range<usize>> {
-    let (mut low, mut high) = (0, shard.n_actors());
-    while low < high {
-        let middle = low + (high - low) / 2;
-        match shard.actors.get(middle).cmp(actor) {
-            std::cmp::Ordering::Less => low = middle + 1,
-            std::cmp::Ordering::Greater => high = middle,
-            std::cmp::Ordering::Equal => return Some(shard.rows(middle)),
-        }
-    }
-    None
 }
 
 fn value_at(shard: &Shard, column: usize, row: usize, texts: &Names) -> Option<Value> {

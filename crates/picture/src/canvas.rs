@@ -184,6 +184,16 @@ impl Canvas {
 
     /// Writes a text in one line; what does not fit is shortened and stands whole in its tooltip.
     pub fn text(&mut self, x: f64, y: f64, style: Style, max_width: f64, text: &str) {
+        self.styled_text((x, y), style, max_width, "", text);
+    }
+
+    /// Writes a text over lines and ribbons, with an edge of the ground's colour so that it can be read.
+    pub fn text_over(&mut self, x: f64, y: f64, style: Style, max_width: f64, text: &str) {
+        let edge = format!(";stroke:{};stroke-width:3;stroke-linejoin:round;paint-order:stroke", Paint::Surface.css(self.theme));
+        self.styled_text((x, y), style, max_width, &edge, text);
+    }
+
+    fn styled_text(&mut self, (x, y): (f64, f64), style: Style, max_width: f64, edge: &str, text: &str) {
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         if text.is_empty() {
             return;
@@ -200,7 +210,7 @@ impl Canvas {
         };
         let weight = if style.weight == Weight::SemiBold { " font-weight=\"600\"" } else { "" };
         self.body.push_str(&format!(
-            "<text x=\"{}\" y=\"{}\" font-size=\"{}\"{weight}{anchor} style=\"fill:{}\">{title}{}</text>",
+            "<text x=\"{}\" y=\"{}\" font-size=\"{}\"{weight}{anchor} style=\"fill:{}{edge}\">{title}{}</text>",
             number(x),
             number(y),
             number(style.size),

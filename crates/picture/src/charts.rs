@@ -131,7 +131,7 @@ fn compared(canvas: &mut Canvas, drawing: &Drawing, groups: &[Part], area: Area)
         Chart::Curve => curve::Kind::Money,
         _ => return area.top,
     };
-    let series: Vec<curve::Series> = groups
+    let mut series: Vec<curve::Series> = groups
         .iter()
         .take(MAX_GROUPS)
         .enumerate()
@@ -142,6 +142,7 @@ fn compared(canvas: &mut Canvas, drawing: &Drawing, groups: &[Part], area: Area)
             points: curve::Points::Hints,
         })
         .collect();
+    series.retain(|one| !one.cells.is_empty());
     curve::draw(canvas, &series, kind, &curve::unit_of_periods(drawing), area)
 }
 

@@ -6,7 +6,7 @@ use diptych_journey::seam::Unit;
 /// Shares under this base are written as `x of n` (METRICS C8).
 const LOW_N: u64 = 30;
 /// Estimates of a share that have no whole count above their base begin with one of these.
-const SHARE_METHODS: [&str; 2] = ["aalen-johansen", "delta method over accounts"];
+const SHARE_METHODS: [&str; 3] = ["aalen-johansen", "wilson", "delta method over accounts"];
 
 /// Tells whether a cell is a part of its base, to be read in percent.
 pub fn is_share(cell: &Cell) -> bool {

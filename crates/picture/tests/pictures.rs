@@ -244,9 +244,10 @@ fn maps_hold_numbers_and_notes() {
                     .map(|stage| live("are there now", &format!("stage:{stage}:now")))
                     .into(),
             },
-            Lane { name: "Emotion", cells: [1, -2, 0, 2].map(emotion).into() },
+            Lane { name: "Emotion", cells: [1, -2, 0, 2, -1].map(emotion).into() },
+            Lane { name: "A lane of its own with a name that goes on and on and on", cells: vec![] },
             Lane {
-                name: "Thoughts and expectations",
+                name: "Thoughts and expectations of everybody who waits for bread and for anything else",
                 cells: vec![
                     note("Is it open on Sunday?"),
                     vec![],

@@ -4,20 +4,17 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Builder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder};
-use diptych_event::Shard;
 use diptych_event::account::{MEMBER, REVENUE_CENTS, TOUCHPOINT};
 use diptych_event::timeline::{NO_CODE, Values};
 use diptych_journey::derive::stages::End;
 use diptych_journey::derive::{self, frictions, stages, tasks};
-use diptych_journey::seam::{ALL_TIME, View};
-use diptych_journey::{AskError, Catalog, Context};
+use diptych_journey::seam::View;
+use diptych_journey::{AskError, Context};
 use diptych_store::relations::Relations;
-use diptych_store::timelines::Timelines;
 
 use crate::EngineError;
-use crate::accounts::{self, Rows};
-use crate::expressions::Compiler;
-use crate::modifiers::RowColumns;
+use crate::accounts::Rows;
+use crate::reading::Reading;
 use crate::watch::Unwatched;
 use crate::workspace::Workbench;
 
@@ -155,9 +152,8 @@ impl Workbench {
         let (users, _) = self.timelines()?;
         let needs_accounts = wanted.iter().any(|name| matches!(*name, "accounts" | "stages" | "touchpoints" | "frictions"));
         let accounts = needs_accounts.then(|| self.accounts(&users, &relations, Rows::Named, &Unwatched)).transpose()?;
-        let of_users = Reading { catalog: self.catalog(&users), own_rows: accounts::own_rows(&users), timelines: &users };
-        let of_accounts =
-            accounts.as_ref().map(|timelines| Reading { catalog: accounts::catalog(self, &users, timelines), own_rows: None, timelines });
+        let of_users = Reading::of_users(self, &users);
+        let of_accounts = accounts.as_ref().map(|timelines| Reading::of_accounts(self, &users, timelines));
         let make = |name: &'static str| -> Result<RecordBatch, EngineError> {
             let mut sheet = Sheet::new(name);
             match (name, &of_accounts) {
@@ -215,45 +211,6 @@ impl Workbench {
                 ]);
             });
         })
-    }
-}
-
-/// Timelines of one panel, and what is known about them.
-struct Reading<'a> {
-    timelines: &'a Timelines,
-    catalog: Catalog,
-    /// Where a row of users' timelines tells that it names no user (docs/accounts.md).
-    own_rows: Option<(usize, u32)>,
-}
-
-impl Reading<'_> {
-    /// Calls `look` with every actor's rows, and rules of the spec whose conditions are evaluated.
-    fn each_actor<R>(
-        &self,
-        compile: impl FnOnce(&mut Context) -> Result<R, AskError>,
-        mut look: impl FnMut(&R, &str, &View, Range<usize>),
-    ) -> Result<(), EngineError> {
-        let timelines = self.timelines;
-        let mut context = Context::new(&self.catalog);
-        let rules = compile(&mut context)?;
-        let columns = RowColumns::new(&timelines.names, &timelines.dictionaries, &timelines.columns, self.catalog.zone);
-        let compiler = Compiler::new();
-        let conditions = context.masks.iter().map(|sql| columns.compile(&compiler, "a condition of diptych.yaml", sql));
-        let conditions: Vec<_> = conditions.collect::<Result<_, _>>()?;
-        for shard_idx in 0..timelines.n_shards() {
-            timelines.shard(shard_idx)?.with(|shard| -> Result<(), EngineError> {
-                let masks: Vec<Vec<bool>> =
-                    conditions.iter().map(|condition| condition.holds(&columns, shard)).collect::<Result<_, _>>()?;
-                let interactive = self.own_rows.map(|own_rows| accounts::activity(shard, own_rows));
-                let shard = Shard { interactive: interactive.as_deref().or(shard.interactive), ..*shard };
-                let view = View { shard, actors: None, admitted: None, period_us: ALL_TIME, groups: None, masks: &masks, texts: &[] };
-                for actor_idx in 0..shard.n_actors() {
-                    look(&rules, shard.actors.get(actor_idx), &view, shard.rows(actor_idx));
-                }
-                Ok(())
-            })?;
-        }
-        Ok(())
     }
 }
 

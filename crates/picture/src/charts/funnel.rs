@@ -1,6 +1,6 @@
 //! Funnel: each step as a column of full height, filled as far as people came; what was lost on the way to it is hatched.
 //!
-//! Narrow pictures have a row per step. With groups, each step has a bar per group with its numbers beside it.
+//! Narrow pictures have a row per step. With groups, each step has a bar per group, and a row of numbers per group below.
 
 use diptych_journey::Cell;
 
@@ -18,6 +18,13 @@ const HEIGHT: f64 = 220.0;
 const MIN_COLUMN: f64 = 96.0;
 /// Space between columns, for the time between steps.
 const BETWEEN: f64 = 58.0;
+
+/// The same with groups.
+const GROUPED_HEIGHT: f64 = 180.0;
+const MIN_GROUPED_COLUMN: f64 = 150.0;
+const BETWEEN_GROUPS: f64 = 28.0;
+/// Room for the square of a group's colour.
+const KEY: f64 = 17.0;
 
 /// A step with what belongs to it.
 struct Step<'a> {
@@ -98,7 +105,7 @@ fn columns(canvas: &mut Canvas, steps: &[Step], area: Area, column: f64) -> f64 
             canvas.text(x, area.top + 43.0, Style::SMALL, column, &numbers::interval(step.reached));
             canvas.rect(Rect::new(x, base - filled, column, filled), Paint::Series(0), 1.0);
             if let (Some(lo), Some(hi)) = (numbers::finite(step.reached.lo), numbers::finite(step.reached.hi)) {
-                canvas.whisker(Whisker::Up, x + column / 2.0, base - HEIGHT * lo, base - HEIGHT * hi);
+                canvas.whisker(Whisker::Up, x + column / 2.0, base - HEIGHT * lo.clamp(0.0, 1.0), base - HEIGHT * hi.clamp(0.0, 1.0));
             }
         });
         if idx > 0 {
@@ -149,7 +156,12 @@ fn rows(canvas: &mut Canvas, steps: &[Step], area: Area) -> f64 {
             canvas.text(area.right, y + 13.0, Style::STRONG.end(), area.width(), &right);
             canvas.rect(Rect::new(area.left, bar, filled, 20.0), Paint::Series(0), 1.0);
             if let (Some(lo), Some(hi)) = (numbers::finite(step.reached.lo), numbers::finite(step.reached.hi)) {
-                canvas.whisker(Whisker::Across, bar + 10.0, area.left + area.width() * lo, area.left + area.width() * hi);
+                canvas.whisker(
+                    Whisker::Across,
+                    bar + 10.0,
+                    area.left + area.width() * lo.clamp(0.0, 1.0),
+                    area.left + area.width() * hi.clamp(0.0, 1.0),
+                );
                 canvas.text(area.right, bar + 33.0, Style::SMALL.end(), area.width() * 0.4, &numbers::interval(step.reached));
             }
         });
@@ -184,10 +196,19 @@ pub(super) fn grouped(canvas: &mut Canvas, drawing: &Drawing, area: Area) -> f64
     }
     let shown = &groups[..groups.len().min(MAX_GROUPS)];
     let bars: Vec<Vec<Bar>> = shown.iter().enumerate().map(|(idx, (label, steps))| bars(label, steps, idx)).collect();
+    let names = steps(drawing.cells);
+    let names: Vec<&str> = names.iter().map(|step| step.reached.label.as_str()).collect();
+    let widest = shown.iter().map(|(label, _)| Style::LABEL.width(label)).fold(0.0, f64::max);
+    let side = KEY + widest.min(area.width() * 0.2) + 16.0;
+    let column = (area.width() - side - BETWEEN_GROUPS * (names.len() - 1) as f64) / names.len() as f64;
+    if column >= MIN_GROUPED_COLUMN {
+        let bottom = grouped_columns(canvas, &names, &bars, (side, column), area);
+        return more_groups(canvas, groups.len(), Area { top: bottom, ..area });
+    }
     let rows = Rows::new(bars.iter().flatten(), 1.0, area);
     let mut y = area.top;
-    for (k, step) in steps(drawing.cells).iter().enumerate() {
-        canvas.text(area.left, y + 12.0, Style::STRONG, area.width(), &step.reached.label);
+    for (k, name) in names.iter().enumerate() {
+        canvas.text(area.left, y + 12.0, Style::STRONG, area.width(), name);
         y += 20.0;
         for bar in bars.iter().filter_map(|bars| bars.get(k)) {
             y = rows.draw(canvas, bar, y);
@@ -195,6 +216,40 @@ pub(super) fn grouped(canvas: &mut Canvas, drawing: &Drawing, area: Area) -> f64
         y += 10.0;
     }
     more_groups(canvas, groups.len(), Area { top: y, ..area })
+}
+
+/// Draws a column per step with a bar per group in it, and below it a row of numbers per group.
+fn grouped_columns(canvas: &mut Canvas, names: &[&str], bars: &[Vec<Bar>], (side, column): (f64, f64), area: Area) -> f64 {
+    let (top, base) = (area.top + 24.0, area.top + 24.0 + GROUPED_HEIGHT);
+    let width = (column / bars.len() as f64).min(56.0);
+    let row_y = |idx: usize| base + 24.0 + 21.0 * idx as f64;
+    for (idx, bar) in bars.iter().filter_map(|bars| bars.first()).enumerate() {
+        canvas.rect(Rect::new(area.left, row_y(idx) - 10.0, 11.0, 11.0), bar.paint, 1.0);
+        canvas.text(area.left + KEY, row_y(idx), Style::LABEL, side - KEY - 12.0, bar.name);
+    }
+    for (k, name) in names.iter().enumerate() {
+        let x = area.left + side + k as f64 * (column + BETWEEN_GROUPS);
+        canvas.text(x, area.top + 12.0, Style::STRONG, column, name);
+        for (idx, bar) in bars.iter().enumerate().filter_map(|(idx, bars)| Some((idx, bars.get(k)?))) {
+            canvas.cell(bar.cell, bar.group, |canvas| {
+                let left = x + idx as f64 * width;
+                let filled = GROUPED_HEIGHT * bar.length;
+                canvas.rect(Rect::new(left, top, width - 4.0, GROUPED_HEIGHT), Paint::Panel, 1.0);
+                canvas.rect(Rect::new(left, base - filled, width - 4.0, filled), bar.paint, 1.0);
+                if let (Some(lo), Some(hi)) = (numbers::finite(bar.cell.lo), numbers::finite(bar.cell.hi)) {
+                    let at = |share: f64| base - GROUPED_HEIGHT * share.clamp(0.0, 1.0);
+                    canvas.whisker(Whisker::Up, left + width / 2.0 - 2.0, at(lo), at(hi));
+                }
+                canvas.text(x, row_y(idx), Style::LABEL, column, &bar.value);
+                let interval = numbers::interval(bar.cell);
+                let room = column - Style::LABEL.width(&bar.value) - 10.0;
+                if Style::SMALL.width(&interval) <= room {
+                    canvas.text(x + Style::LABEL.width(&bar.value) + 10.0, row_y(idx), Style::SMALL, room, &interval);
+                }
+            });
+        }
+    }
+    row_y(bars.len()) - 6.0
 }
 
 /// Makes the bars of a group, one per step.

@@ -50,7 +50,7 @@ pub(super) fn draw(canvas: &mut Canvas, part: Part, area: Area) -> f64 {
     if edges.is_empty() {
         return area.top;
     }
-    edges.sort_by(|one, other| other.cell.n.cmp(&one.cell.n));
+    edges.sort_by_key(|edge| std::cmp::Reverse(edge.cell.n));
     let mut y = facts::draw(canvas, part, &["cases", "pairs", "edges"], area);
     let n_drawn = edges.len().min(if area.is_narrow() { MAX_EDGES / 2 } else { MAX_EDGES });
     y = layered(canvas, part, &edges, n_drawn, Area { top: y + 4.0, ..area });
@@ -159,7 +159,13 @@ fn layered(canvas: &mut Canvas, part: Part, edges: &[Edge], n_drawn: usize, area
     for edge in ribbons {
         ribbon(canvas, part, edge, scale, &mut nodes);
     }
-    let back: Vec<&Edge> = edges.iter().filter(|edge| edge.from != edge.to && !leads_on(edge, &nodes)).collect();
+    let (beside, back): (Vec<&Edge>, Vec<&Edge>) = edges
+        .iter()
+        .filter(|edge| edge.from != edge.to && !leads_on(edge, &nodes))
+        .partition(|edge| nodes[edge.to].layer == nodes[edge.from].layer);
+    for edge in &beside {
+        lead_beside(canvas, part, edge, scale, &nodes);
+    }
     for edge in &back {
         lead_back(canvas, part, edge, scale, bottom, &nodes);
     }
@@ -187,7 +193,21 @@ fn ribbon(canvas: &mut Canvas, part: Part, edge: &Edge, scale: f64, nodes: &mut 
     canvas.cell(edge.cell, part.group, |canvas| canvas.area(&path, paint, 0.3));
 }
 
-/// Draws an edge that leads back, or stays in its layer, below the nodes.
+/// Draws an edge within a layer, right of the nodes.
+fn lead_beside(canvas: &mut Canvas, part: Part, edge: &Edge, scale: f64, nodes: &BTreeMap<&str, Node>) {
+    let stroke = (edge.cell.n as f64 * scale).clamp(1.0, 8.0);
+    let side = |node: &Node| (node.x + NODE, node.y + node.height / 2.0);
+    let (start, end) = (side(&nodes[edge.from]), side(&nodes[edge.to]));
+    let out = 22.0 + 0.08 * (end.1 - start.1).abs();
+    let mut path = Path::from(start);
+    path.curve((start.0 + out, start.1), (end.0 + out, end.1), (end.0 + 5.0, end.1));
+    canvas.cell(edge.cell, part.group, |canvas| {
+        canvas.path(&path, Paint::Series(1), stroke, 0.4);
+        canvas.arrow_head(end, (-1.0, 0.0), 8.0, Paint::Series(1));
+    });
+}
+
+/// Draws an edge that leads back below the nodes.
 fn lead_back(canvas: &mut Canvas, part: Part, edge: &Edge, scale: f64, bottom: f64, nodes: &BTreeMap<&str, Node>) {
     let (from, to) = (&nodes[edge.from], &nodes[edge.to]);
     let stroke = (edge.cell.n as f64 * scale).clamp(1.0, 10.0);
@@ -196,17 +216,17 @@ fn lead_back(canvas: &mut Canvas, part: Part, edge: &Edge, scale: f64, bottom: f
     let apart = (from.layer - to.layer) as f64;
     let depth = bottom.max(start.1).max(end.1) + 18.0 + 12.0 * apart.min(4.0);
     let mut path = Path::from(start);
-    path.curve((start.0 + 26.0, depth), (end.0 + if apart > 0.0 { -26.0 } else { 60.0 }, depth), end);
+    path.curve((start.0 + 26.0, depth), (end.0 - 26.0, depth), end);
     canvas.cell(edge.cell, part.group, |canvas| {
         canvas.path(&path, Paint::Series(1), stroke, 0.4);
-        canvas.arrow_head((end.0, end.1 - 7.0), (if apart > 0.0 { 0.3 } else { -0.3 }, -1.0), 8.0, Paint::Series(1));
+        canvas.arrow_head((end.0, end.1 - 7.0), (0.3, -1.0), 8.0, Paint::Series(1));
     });
 }
 
 fn label(canvas: &mut Canvas, part: Part, (name, node): (&str, &Node), own: Option<&Edge>, step: f64, right: f64) {
     canvas.rect(Rect::new(node.x, node.y, NODE, node.height), if name == "(end)" { Paint::Bad } else { Paint::Series(0) }, 1.0);
     let room = (step - 12.0).min(right - node.x);
-    canvas.text(node.x, node.y - 7.0, Style::STRONG, room, name);
+    canvas.text_over(node.x, node.y - 7.0, Style::STRONG, room, name);
     let Some(own) = own else { return };
     canvas.cell(own.cell, part.group, |canvas| {
         let (x, y) = (node.x + NODE, node.y + node.height.max(14.0) / 2.0);
@@ -215,6 +235,6 @@ fn label(canvas: &mut Canvas, part: Part, (name, node): (&str, &Node), own: Opti
         canvas.path(&path, Paint::Series(1), 2.0, 1.0);
         canvas.arrow_head((x, y + 4.0), (-1.0, -0.4), 7.0, Paint::Series(1));
         let text = format!("{} again", numbers::value(own.cell));
-        canvas.text(x + 18.0, y + 4.0, Style::SMALL.paint(Paint::Ink), room - NODE - 18.0, &text);
+        canvas.text_over(x + 18.0, y + 4.0, Style::SMALL.paint(Paint::Ink), room - NODE - 18.0, &text);
     });
 }

@@ -62,10 +62,9 @@ fn side_by_side(canvas: &mut Canvas, part: Part, names: &[&str], between: f64, a
     for (idx, name) in names.iter().enumerate() {
         let x = x_of(idx);
         stage_box(canvas, part, name, Rect::new(x, top, width, BOX_HEIGHT));
-        if let Some(next) = names.get(idx + 1) {
-            if let Some(cell) = part.find(&format!("move:{name}→{next}")).filter(has_number) {
-                onward(canvas, part, cell, (x + width, x + width + between), top + 58.0);
-            }
+        let next = names.get(idx + 1).and_then(|next| part.find(&format!("move:{name}→{next}")));
+        if let Some(cell) = next.filter(has_number) {
+            onward(canvas, part, cell, (x + width, x + width + between), top + 58.0);
         }
         let room = width + if idx + 1 < names.len() { between - 12.0 } else { 0.0 };
         let mut y = top + BOX_HEIGHT;
@@ -135,7 +134,7 @@ fn skip(canvas: &mut Canvas, part: Part, cell: &Cell, (from, to): (f64, f64), (l
         canvas.arrow_head((to, top - 1.0), (0.0, 1.0), 8.0, Paint::Good);
         let text = format!("{} {}", numbers::value(cell), cell.label.trim_end_matches(", of ended stays"));
         let room = (to - from).abs() - 16.0;
-        canvas.text(from.min(to) + 8.0, level - 5.0, Style::SMALL, room, &text);
+        canvas.text_over(from.max(to) - 8.0, level - 5.0, Style::SMALL.end(), room, &text);
     });
 }
 

@@ -99,17 +99,18 @@ fn matrix(canvas: &mut Canvas, map: &Map, stage: f64, area: Area) -> f64 {
     let mut y = area.top + 42.0;
     for lane in &map.lanes {
         canvas.line((area.left, y), (area.right, y), Paint::Line, 1.0);
-        canvas.paragraph(area.left, y + 19.0, Style { size: 12.0, ..Style::STRONG }, NAME - 12.0, 3, lane.name);
+        let below_name = canvas.paragraph(area.left, y + 19.0, Style { size: 12.0, ..Style::STRONG }, NAME - 12.0, 3, lane.name);
         let least = if is_emotion(lane) { EMOTION_HEIGHT } else { 44.0 };
-        let mut bottom = y + least;
+        let mut bottom = (y + least).max(below_name - 6.0);
         if is_emotion(lane) {
-            let points: Vec<(f64, i8)> = emotions(lane).map(|(idx, emotion)| (x_of(idx) + stage / 2.0 - 2.0, emotion)).collect();
+            let shown = emotions(lane).filter(|(idx, _)| *idx < map.stages.len());
+            let points: Vec<(f64, i8)> = shown.map(|(idx, emotion)| (x_of(idx) + stage / 2.0 - 2.0, emotion)).collect();
             curve(canvas, &points, (x_of(0), area.right - 4.0), y);
-        } else {
-            for (idx, entries) in lane.cells.iter().enumerate().take(map.stages.len()) {
-                let place = Area { left: x_of(idx) + PADDING, right: x_of(idx) + stage - 4.0 - PADDING, top: y + 6.0 };
-                bottom = bottom.max(draw_entries(canvas, entries, place) + 4.0);
-            }
+        }
+        let top = if is_emotion(lane) { y + EMOTION_HEIGHT } else { y + 6.0 };
+        for (idx, entries) in lane.cells.iter().enumerate().take(map.stages.len()) {
+            let place = Area { left: x_of(idx) + PADDING, right: x_of(idx) + stage - 4.0 - PADDING, top };
+            bottom = bottom.max(draw_entries(canvas, entries, place) + 4.0);
         }
         y = bottom;
     }
@@ -154,9 +155,12 @@ fn draw_entries(canvas: &mut Canvas, entries: &[MapCell], area: Area) -> f64 {
         let number_style = Style { size: 15.0, ..Style::STRONG };
         let style = Style { size: 11.5, ..Style::LABEL };
         let text = match entry.kind {
-            Kind::Emotion(emotion) => format!("{} {}", face(emotion), entry.text),
+            Kind::Emotion(emotion) => format!("{} {}", signed(emotion), entry.text),
             _ => entry.text.to_owned(),
         };
+        if text.is_empty() && number.is_none() {
+            continue;
+        }
         let lines = font::wrapped(&text, style.size, style.weight, room, MAX_LINES).len() as f64;
         let height = lines * style.line_height() + if number.is_some() { 19.0 } else { 0.0 } + 6.0;
         let bar = Rect::new(area.left, y + 2.0, 3.0, height - 4.0);
@@ -195,12 +199,8 @@ fn emotions<'a>(lane: &'a Lane) -> impl Iterator<Item = (usize, i8)> + 'a {
     lane.cells.iter().enumerate().filter_map(move |(idx, entries)| Some((idx, entries.iter().find_map(emotion)?)))
 }
 
-fn face(emotion: i8) -> &'static str {
-    match emotion {
-        ..=-1 => "−",
-        0 => "0",
-        1.. => "+",
-    }
+fn signed(emotion: i8) -> String {
+    if emotion > 0 { format!("+{emotion}") } else { emotion.to_string().replace('-', "−") }
 }
 
 /// Draws the emotion curve: better is higher.
@@ -224,7 +224,5 @@ fn curve(canvas: &mut Canvas, points: &[(f64, i8)], (left, right): (f64, f64), t
     }
     for (x, emotion) in points {
         canvas.circle(*x, y_of(*emotion), 4.5, Paint::Series(3));
-        let text = if *emotion > 0 { format!("+{emotion}") } else { emotion.to_string().replace('-', "−") };
-        canvas.text(x + 10.0, y_of(*emotion) - 6.0, Style::SMALL, 24.0, &text);
     }
 }

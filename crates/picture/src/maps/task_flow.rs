@@ -127,7 +127,7 @@ fn across(canvas: &mut Canvas, flow: &TaskFlow, between: f64, area: Area) -> f64
             canvas.dashed(&path, Paint::Warn, 1.8);
             canvas.arrow_head((to_x, top), (0.0, 1.0), 8.0, Paint::Warn);
             let text = format!("{} {}", numbers::value(cell), cell.label);
-            canvas.text(from_x.min(to_x) + 8.0, y - 5.0, Style::SMALL, (to_x - from_x).abs() - 16.0, &text);
+            canvas.text_over(from_x.max(to_x) - 8.0, y - 5.0, Style::SMALL.end(), (to_x - from_x).abs() - 16.0, &text);
         });
     }
     let middle = top + BOX_HEIGHT / 2.0;
