@@ -5,16 +5,17 @@ CARGO ?= cargo
 # Real data for tests; without it they say "skipped: no data". docs/testing.md says what belongs there.
 export DIPTYCH_DATA ?= $(abspath $(wildcard ../shared/data))
 
-.PHONY: demo test verify lint build gen tools peers
+.PHONY: demo test verify lint build gen tools peers ui browser
 
-demo: tools
+demo: tools ui
 	$(CARGO) run --quiet -p diptych-cli -- demo
 
-build: tools
+build: tools ui
 	$(CARGO) build --workspace
 
 # Every test. nextest runs them when it is there, cargo test otherwise.
-test: tools lint
+test: tools lint ui browser
+	@if test -d ui/node_modules; then cd ui && npm run --silent check && npm test --silent; fi
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 		$(CARGO) nextest run --workspace --no-fail-fast; \
 	else \
@@ -44,6 +45,24 @@ peers: .cache/venv/ready
 	python3 -m venv .cache/venv
 	.cache/venv/bin/pip install --quiet -r verify/requirements.txt
 	touch $@
+
+# The web app, which the binary carries. Without Node the binary is built without it, and says so.
+ui:
+	@if command -v npm >/dev/null; then $(MAKE) --silent ui/dist/index.html; \
+	else echo "no web app: install Node 20 with npm, on Debian: apt-get install nodejs npm"; fi
+
+ui/dist/index.html: ui/node_modules/.package-lock.json $(shell find ui/src ui/public ui/index.html ui/vite.config.ts -type f 2>/dev/null)
+	cd ui && npm run --silent build
+	@touch $@
+
+ui/node_modules/.package-lock.json: ui/package-lock.json
+	cd ui && npm ci --no-audit --no-fund --silent
+	@touch $@
+
+# Chromium for the tests of the web app, which are skipped without it.
+browser:
+	@command -v chromium >/dev/null || { apt-get install -y -qq chromium >/dev/null 2>&1 || (apt-get update -qq && apt-get install -y -qq chromium) >/dev/null 2>&1; } \
+		|| echo "the tests of the web app are skipped: install Chromium, on Debian: apt-get install chromium"
 
 tools:
 	@command -v $(CARGO) >/dev/null || { echo "install Rust 1.95 with cargo, for example by rustup"; exit 1; }

@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("diptych-store", &["diptych-event"]),
     ("diptych-simulate", &["diptych-event"]),
     ("diptych-testkit", &["diptych-event"]),
-    ("diptych-engine", &["diptych-event", "diptych-intake", "diptych-journey", "diptych-store"]),
+    ("diptych-engine", &["diptych-event", "diptych-intake", "diptych-journey", "diptych-picture", "diptych-store"]),
     ("diptych-picture", &["diptych-event", "diptych-journey"]),
     ("diptych-server", &["diptych-engine", "diptych-event"]),
     ("diptych-cli", &["diptych-engine", "diptych-event", "diptych-server", "diptych-simulate"]),

@@ -18,7 +18,7 @@ pub fn cli() -> Command {
         )
         .subcommand(
             Command::new("demo")
-                .about("Simulate a business, import it, and print the report")
+                .about("Simulate a business, import it, print the report, and open the web app")
                 .arg(Arg::new("business").value_parser(business::NAMES).default_value("bakery").help("Which business"))
                 .arg(
                     Arg::new("output")
@@ -29,7 +29,8 @@ pub fn cli() -> Command {
                         .help("Folder for the workspace; demo-BUSINESS unless given"),
                 )
                 .arg(customers())
-                .arg(number("seed", "1", "Seed of the simulation")),
+                .arg(number("seed", "1", "Seed of the simulation"))
+                .arg(Arg::new("print").long("print").action(ArgAction::SetTrue).help("Only print; do not open the web app")),
         )
         .subcommand(
             Command::new("serve")
@@ -119,20 +120,27 @@ pub fn cli() -> Command {
             Command::new("report")
                 .about("Both panels and the hinge between them on one page")
                 .arg(dir())
-                .arg(format(&["text", "json", "html"]))
+                .arg(format(&["text", "json", "html", "pdf"]))
+                .arg(output()),
+        )
+        .subcommand(
+            Command::new("map")
+                .about("Draw the customer journey map, the flow of a task, or the ways of all users")
+                .arg(dir())
+                .arg(Arg::new("what").value_parser(["customer", "task", "flow"]).default_value("customer").help("Which map"))
                 .arg(
-                    Arg::new("output")
-                        .short('o')
-                        .long("output")
-                        .value_name("FILE")
-                        .value_parser(value_parser!(PathBuf))
-                        .help("The file to write; the screen unless given"),
-                ),
+                    Arg::new("task")
+                        .long("task")
+                        .value_name("NAME")
+                        .help("The task, for the flow of a task; the first of the spec unless given"),
+                )
+                .args(picture())
+                .arg(output().required(true).help("The file to write; its ending says how: svg, png, pdf, html, md, json")),
         )
         .subcommand(Command::new("list").about("List the operators with the question each answers").arg(format(&["table", "json"])))
         .subcommand(with_operators(
             Command::new("ask").about("Ask a question: an operator, its parameters and the modifiers").arg(dir()),
-            |operator| operator.arg(format(&["table", "json", "csv"])),
+            |operator| operator.arg(format(&["table", "json", "csv", "svg", "png"])).args(picture()).arg(output()),
         ))
         .subcommand(with_operators(Command::new("who").about("List the people behind one number of an answer").arg(dir()), |operator| {
             operator
@@ -189,6 +197,28 @@ fn source() -> Arg {
 
 fn format(formats: &'static [&'static str]) -> Arg {
     Arg::new("format").long("format").value_parser(formats.to_vec()).default_value(formats[0]).help("How the result is written")
+}
+
+fn output() -> Arg {
+    Arg::new("output")
+        .short('o')
+        .long("output")
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .help("The file to write; the screen unless given")
+}
+
+/// How a picture looks.
+fn picture() -> [Arg; 2] {
+    [
+        Arg::new("theme").long("theme").value_parser(["light", "dark"]).default_value("light").help("Colours of a picture"),
+        Arg::new("width")
+            .long("width")
+            .value_name("PIXELS")
+            .value_parser(value_parser!(u32).range(280..=4000))
+            .default_value("960")
+            .help("How wide a picture is"),
+    ]
 }
 
 fn number(name: &'static str, default: &'static str, help: &'static str) -> Arg {

@@ -1,5 +1,6 @@
 //! `diptych demo`: a simulated business, imported, and one page of answers.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -11,7 +12,7 @@ use diptych_engine::{SPEC_FILE, Workbench};
 
 use crate::business::Business;
 use crate::progress::ImportBar;
-use crate::run;
+use crate::{run, serve};
 
 /// Runs the command.
 pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
@@ -31,14 +32,18 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let dir = root.display();
     run::print(&format!(
         "\nTry next:\n\
-         \x20 diptych report {dir} --format html -o report.html\n\
+         \x20 diptych serve {dir} --open\n\
+         \x20 diptych report {dir} --format pdf -o report.pdf\n\
+         \x20 diptych map {dir} customer -o map.svg\n\
          \x20 diptych list\n\
          \x20 diptych ask {dir} tasks --by device\n\
          \x20 diptych ask {dir} stages\n\
          \x20 diptych who {dir} users_customers --cell pays_only\n\
          \x20 diptych quarantine {dir} list\n\
          \x20 diptych sql {dir} \"select name, count(*) as n from events group by name order by n desc\"\n"
-    ))
+    ))?;
+    // In a pipe nobody would end it.
+    if std::io::stdout().is_terminal() && !matches.get_flag("print") { serve::open_on(&root) } else { Ok(()) }
 }
 
 /// Writes the files and the spec of the business, unless they are there from an earlier run with the same options.

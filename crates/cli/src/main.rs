@@ -1,6 +1,6 @@
 //! The terminal: commands, exit codes, progress bars.
 //!
-//! Place: L4, on everything.
+//! Place: L5, on everything.
 //! Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 mod business;

@@ -1,12 +1,13 @@
 //! What each command does.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use clap::ArgMatches;
 use diptych_engine::ask::Limits;
+use diptych_engine::drawn;
 use diptych_engine::import::{self, Imported, Options};
 use diptych_engine::{Answer, Modifiers, OPERATORS, Question, Spec, Workbench, init, numbers};
 use diptych_simulate::load;
@@ -14,6 +15,9 @@ use diptych_simulate::load;
 use crate::business::Business;
 use crate::progress::{ImportBar, QuestionBar, rows_bar};
 use crate::{demo, params, render, serve};
+
+/// Pixels of a PNG for each of the picture, so that it is sharp in print and on dense screens.
+const PIXELS_PER_PIXEL: f32 = 2.0;
 
 /// Runs the command that was given.
 pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
@@ -27,6 +31,7 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         "quarantine" => quarantine(&bench()?, matches),
         "rebuild" => rebuild(&bench()?),
         "report" => report(&bench()?, matches),
+        "map" => map(&bench()?, matches),
         "check" => check(&bench()?, matches),
         "list" => list(matches),
         "ask" => ask(&bench()?, matches),
@@ -187,15 +192,61 @@ fn report(bench: &Workbench, matches: &ArgMatches) -> anyhow::Result<()> {
     let report = bench.report(&Limits::default(), &bar);
     bar.clear();
     let report = report?;
-    let text = match format(matches) {
-        "json" => report.to_json(),
-        "html" => report.to_html(),
-        _ => report.to_text(),
+    let bytes = match format(matches) {
+        "json" => report.to_json().into_bytes(),
+        "html" => report.to_html().into_bytes(),
+        "pdf" => report.to_pdf()?,
+        _ => report.to_text().into_bytes(),
     };
-    match matches.get_one::<PathBuf>("output") {
-        None => print(&text),
-        Some(path) => std::fs::write(path, text).with_context(|| format!("{}: cannot be written", path.display())),
-    }
+    deliver(matches, &bytes)
+}
+
+/// Writes a result to the file that was named, or to the screen.
+fn deliver(matches: &ArgMatches, bytes: &[u8]) -> anyhow::Result<()> {
+    let Some(path) = matches.get_one::<PathBuf>("output") else {
+        return match std::str::from_utf8(bytes) {
+            Ok(text) => print(text),
+            Err(_) if std::io::stdout().is_terminal() => anyhow::bail!("this is no text for a terminal; name a file with -o"),
+            Err(_) => Ok(std::io::stdout().lock().write_all(bytes)?),
+        };
+    };
+    std::fs::write(path, bytes).with_context(|| format!("{}: cannot be written", path.display()))
+}
+
+/// Returns how a picture shall look: its colours and its width in pixels.
+fn look(matches: &ArgMatches) -> (drawn::Theme, u32) {
+    let theme = match matches.get_one::<String>("theme").map(String::as_str) {
+        Some("dark") => drawn::Theme::Dark,
+        _ => drawn::Theme::Light,
+    };
+    (theme, *matches.get_one("width").expect("it has a default"))
+}
+
+fn map(bench: &Workbench, matches: &ArgMatches) -> anyhow::Result<()> {
+    let path = matches.get_one::<PathBuf>("output").expect("it is required");
+    let (theme, width) = look(matches);
+    let limits = Limits::default();
+    let what = matches.get_one::<String>("what").expect("it has a default");
+    let (svg, html, markdown, json) = if what == "customer" {
+        let map = bench.journey_map(&limits)?;
+        (map.to_svg(theme, width), map.to_html(), map.to_markdown(), serde_json::to_string_pretty(&map)?)
+    } else {
+        let flow = match what.as_str() {
+            "task" => bench.task_flow(matches.get_one::<String>("task").map(String::as_str), &limits)?,
+            _ => bench.user_flow(&limits)?,
+        };
+        (flow.to_svg(theme, width), flow.to_html(), flow.to_markdown(), serde_json::to_string_pretty(&flow)?)
+    };
+    let bytes = match path.extension().and_then(|ending| ending.to_str()) {
+        Some("svg") => svg.into_bytes(),
+        Some("png") => drawn::png(&svg, PIXELS_PER_PIXEL)?,
+        Some("pdf") => drawn::pdf(&svg)?,
+        Some("html") => html.into_bytes(),
+        Some("md") => markdown.into_bytes(),
+        Some("json") => json.into_bytes(),
+        _ => anyhow::bail!("{}: the ending says how a map is written: svg, png, pdf, html, md or json", path.display()),
+    };
+    deliver(matches, &bytes)
 }
 
 fn check(bench: &Workbench, matches: &ArgMatches) -> anyhow::Result<()> {
@@ -250,15 +301,18 @@ fn ask(bench: &Workbench, matches: &ArgMatches) -> anyhow::Result<()> {
     let bar = QuestionBar::new();
     let answer = bench.ask_watched(&question, &bar);
     bar.clear();
-    print_answer(&answer?, format(matches))
-}
-
-fn print_answer(answer: &Answer, format: &str) -> anyhow::Result<()> {
-    match format {
-        "json" => print(&answer.to_json()),
-        "csv" => print(&answer.to_csv()),
-        _ => print(&render::answer(answer)),
-    }
+    let answer = answer?;
+    let (theme, width) = look(matches);
+    let currency = bench.spec().currency.as_ref().map_or("", |currency| currency.text.as_str());
+    let svg = || answer.to_svg(currency, theme, width);
+    let bytes = match format(matches) {
+        "json" => answer.to_json().into_bytes(),
+        "csv" => answer.to_csv().into_bytes(),
+        "svg" => svg().into_bytes(),
+        "png" => drawn::png(&svg(), PIXELS_PER_PIXEL)?,
+        _ => render::answer(&answer).into_bytes(),
+    };
+    deliver(matches, &bytes)
 }
 
 fn who(bench: &Workbench, matches: &ArgMatches) -> anyhow::Result<()> {

@@ -35,7 +35,12 @@ pub fn open_app() -> anyhow::Result<()> {
     if !root.join(SPEC_FILE).exists() {
         init::init(&root, &[], N_SHARDS)?;
     }
-    let mut options = Options::new(root);
+    open_on(&root)
+}
+
+/// Serves a workspace on a free port of this machine, the usual one if it can be had, and opens the browser.
+pub fn open_on(root: &Path) -> anyhow::Result<()> {
+    let mut options = Options::new(root.to_owned());
     let running = match start(options.clone()) {
         // Another one is served there already.
         Err(error) if error.kind() == ErrorKind::AddrInUse => {

@@ -1,12 +1,13 @@
 //! A question about stored data: import, modifiers, SQL, threads.
 //!
-//! Place: L2, on `journey`, `intake` and `store`.
+//! Place: L3, on `journey`, `intake`, `store` and `picture`.
 //! Must not know: terminals, HTTP.
 
 pub mod accounts;
 pub mod answer;
 pub mod ask;
 pub mod check;
+pub mod drawn;
 mod error;
 pub mod expressions;
 pub mod import;
@@ -19,6 +20,7 @@ pub mod numbers;
 pub mod overview;
 pub mod people;
 pub mod quarantine;
+mod reading;
 pub mod report;
 pub mod series;
 pub mod sql;

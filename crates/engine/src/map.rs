@@ -92,6 +92,9 @@ pub struct Flow {
     pub edges: Vec<Edge>,
     /// What to know.
     pub notes: Vec<String>,
+    /// The answer whose picture is the picture of the flow; none of a task, which has a picture of its own.
+    #[serde(skip)]
+    pub ways: Option<Answer>,
 }
 
 /// A place in a flow.
@@ -236,7 +239,8 @@ impl Workbench {
             }
         }
         let answer = told.answer;
-        Ok(Flow { title: name.clone(), counting: answer.counting.into(), window: answer.window, nodes, edges, notes: answer.notes })
+        let counting = answer.counting.into();
+        Ok(Flow { title: name.clone(), counting, window: answer.window, nodes, edges, notes: answer.notes, ways: None })
     }
 
     /// Makes the flow of all users: events and the ways between them.
@@ -270,7 +274,8 @@ impl Workbench {
         let nodes = nodes.collect();
         let answer = told.answer;
         let title = self.spec().name.clone();
-        Ok(Flow { title, counting: answer.counting.into(), window: answer.window, nodes, edges, notes: answer.notes })
+        let (window, notes) = (answer.window.clone(), answer.notes.clone());
+        Ok(Flow { title, counting: answer.counting.into(), window, nodes, edges, notes, ways: Some(answer) })
     }
 }
 

@@ -114,6 +114,23 @@ pub struct SignalFact {
     pub owner: Option<String>,
 }
 
+impl DropOff {
+    /// Returns what is to be said about it, one statement each.
+    pub fn sentences(&self) -> Vec<String> {
+        let with_interval = |cell: &Cell| format!("{}: {}", cell.label, numbers::with_interval(cell));
+        let mut lines = vec![format!("{} accounts at risk", numbers::thousands(self.at_risk))];
+        lines.extend(self.rate.iter().chain(&self.at_stake).map(with_interval));
+        for signal in &self.signals {
+            let money = signal.money.as_ref().filter(|_| signal.named);
+            let money = money.map_or(String::new(), |money| format!(" Money associated with it: {}.", numbers::with_interval(money)));
+            let told = if signal.named { "" } else { " Not told from chance on this page." };
+            lines.push(format!("{}{money}{told}", signal.sentence));
+        }
+        lines.extend(self.detectable.iter().chain(&self.cases).cloned());
+        lines
+    }
+}
+
 impl Report {
     /// Writes the page as JSON.
     pub fn to_json(&self) -> String {

@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use diptych_engine::ask::Limits;
+use diptych_engine::drawn::png;
 use diptych_engine::seam::{Cell, Witness};
 use diptych_engine::{Answer, Modifiers, Question};
 use schemars::JsonSchema;
@@ -13,7 +14,7 @@ use serde_json::{Map, Value};
 use crate::problem::Problem;
 use crate::request::{self, Params, answer_json, attachment, media};
 use crate::sheet::{Sheet, XLSX};
-use crate::state::{App, work};
+use crate::state::{App, Served, work};
 use crate::stream::{Lines, Told, Unless};
 
 /// A question.
@@ -110,6 +111,8 @@ pub struct Wish {
     pub format: Format,
     #[serde(default)]
     theme: Theme,
+    /// Pixels that a picture is wide.
+    width: Option<u32>,
     #[serde(default)]
     stream: u8,
     q: Option<String>,
@@ -170,7 +173,7 @@ async fn answer(app: App, operator: String, wish: Wish, asked: Asked) -> Result<
     let _asker = gone.asker();
     work(&app, move |app, limits| {
         let answer = app.bench()?.ask_watched(&asked.question(operator, limits), &gone)?;
-        written(&answer, wish.format, wish.theme)
+        written(app, &answer, &wish)
     })
     .await
 }
@@ -193,13 +196,34 @@ fn stream(app: App, operator: String, asked: Asked) -> Response {
     response
 }
 
-fn written(answer: &Answer, format: Format, _theme: Theme) -> Result<Response, Problem> {
+/// Pixels of a PNG for each of the picture, so that it is sharp in print and on dense screens.
+pub const PIXELS_PER_PIXEL: f32 = 2.0;
+
+/// Pixels that a picture is wide unless the asker says.
+pub const WIDTH: u32 = 960;
+
+impl From<Theme> for diptych_engine::drawn::Theme {
+    fn from(theme: Theme) -> Self {
+        match theme {
+            Theme::Light => Self::Light,
+            Theme::Dark => Self::Dark,
+        }
+    }
+}
+
+fn written(app: &Served, answer: &Answer, wish: &Wish) -> Result<Response, Problem> {
     let name = answer.operator;
-    match format {
+    let svg = || -> Result<String, Problem> {
+        let bench = app.bench()?;
+        let currency = bench.spec().currency.as_ref().map_or("", |currency| currency.text.as_str());
+        Ok(answer.to_svg(currency, wish.theme.into(), wish.width.unwrap_or(WIDTH)))
+    };
+    match wish.format {
         Format::Json => Ok(media("application/json", answer.to_json())),
         Format::Csv => Ok(attachment("text/csv; charset=utf-8", &format!("{name}.csv"), answer.to_csv())),
         Format::Xlsx => Ok(attachment(XLSX, &format!("{name}.xlsx"), Sheet::of_answer(answer).to_xlsx()?)),
-        Format::Svg | Format::Png => Err(Problem::new("not_yet", "this build has no pictures").fix("Ask for JSON, CSV or XLSX.")),
+        Format::Svg => Ok(media("image/svg+xml", svg()?)),
+        Format::Png => Ok(media("image/png", png(&svg()?, PIXELS_PER_PIXEL)?)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The HTTP API and the web app.
 //!
-//! Place: L3, on `engine`.
+//! Place: L4, on `engine`.
 //! Must not know: terminals.
 //!
 //! Every number comes out of the same call that the command line makes; docs/reference/openapi.json lists the addresses.

@@ -2,9 +2,10 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use diptych_engine::drawn;
 use serde::{Deserialize, Serialize};
 
-use crate::ask::Theme;
+use crate::ask::{PIXELS_PER_PIXEL, Theme, WIDTH};
 use crate::problem::Problem;
 use crate::request::{Params, answer_json, media};
 use crate::state::{App, work};
@@ -15,6 +16,8 @@ use crate::state::{App, work};
 pub struct Wish {
     format: Format,
     theme: Theme,
+    /// Pixels that the picture is wide.
+    width: Option<u32>,
     name: Option<String>,
 }
 
@@ -35,7 +38,7 @@ enum Format {
 pub async fn customer(State(app): State<App>, Params(wish): Params<Wish>) -> Result<Response, Problem> {
     work(&app, move |app, limits| {
         let map = app.bench()?.journey_map(&limits)?;
-        written(&wish, &map, || map.to_markdown(), || map.to_html())
+        written(&wish, &map, || map.to_markdown(), || map.to_html(), |theme, width| map.to_svg(theme, width))
     })
     .await
 }
@@ -44,7 +47,7 @@ pub async fn customer(State(app): State<App>, Params(wish): Params<Wish>) -> Res
 pub async fn task(State(app): State<App>, Params(wish): Params<Wish>) -> Result<Response, Problem> {
     work(&app, move |app, limits| {
         let flow = app.bench()?.task_flow(wish.name.as_deref(), &limits)?;
-        written(&wish, &flow, || flow.to_markdown(), || flow.to_html())
+        written(&wish, &flow, || flow.to_markdown(), || flow.to_html(), |theme, width| flow.to_svg(theme, width))
     })
     .await
 }
@@ -53,19 +56,25 @@ pub async fn task(State(app): State<App>, Params(wish): Params<Wish>) -> Result<
 pub async fn flow(State(app): State<App>, Params(wish): Params<Wish>) -> Result<Response, Problem> {
     work(&app, move |app, limits| {
         let flow = app.bench()?.user_flow(&limits)?;
-        written(&wish, &flow, || flow.to_markdown(), || flow.to_html())
+        written(&wish, &flow, || flow.to_markdown(), || flow.to_html(), |theme, width| flow.to_svg(theme, width))
     })
     .await
 }
 
-fn written(wish: &Wish, whole: &impl Serialize, markdown: impl Fn() -> String, html: impl Fn() -> String) -> Result<Response, Problem> {
-    match wish.format {
-        Format::Json => Ok(answer_json(whole)),
-        Format::Md => Ok(media("text/markdown; charset=utf-8", markdown())),
-        Format::Html => Ok(media("text/html; charset=utf-8", html())),
-        Format::Svg | Format::Png | Format::Pdf => {
-            let theme = wish.theme;
-            Err(Problem::new("not_yet", format!("this build draws no maps ({theme:?})")).fix("Ask for json, md or html."))
-        }
-    }
+fn written(
+    wish: &Wish,
+    whole: &impl Serialize,
+    markdown: impl Fn() -> String,
+    html: impl Fn() -> String,
+    svg: impl Fn(drawn::Theme, u32) -> String,
+) -> Result<Response, Problem> {
+    let svg = || svg(wish.theme.into(), wish.width.unwrap_or(WIDTH));
+    Ok(match wish.format {
+        Format::Json => answer_json(whole),
+        Format::Md => media("text/markdown; charset=utf-8", markdown()),
+        Format::Html => media("text/html; charset=utf-8", html()),
+        Format::Svg => media("image/svg+xml", svg()),
+        Format::Png => media("image/png", drawn::png(&svg(), PIXELS_PER_PIXEL)?),
+        Format::Pdf => media("application/pdf", drawn::pdf(&svg())?),
+    })
 }

@@ -64,7 +64,6 @@ const KINDS: &[(&str, &str, StatusCode)] = &[
     ("time", "This takes too long", StatusCode::SERVICE_UNAVAILABLE),
     ("disk", "The disk does not do it", StatusCode::INTERNAL_SERVER_ERROR),
     ("bug", "A defect of Diptych", StatusCode::INTERNAL_SERVER_ERROR),
-    ("not_yet", "This is not possible yet", StatusCode::NOT_IMPLEMENTED),
 ];
 
 impl Problem {
@@ -109,6 +108,12 @@ impl Problem {
     /// Makes the failure of a defect.
     pub fn bug(what: impl std::fmt::Display) -> Self {
         Self::new("bug", what.to_string()).fix("Please report what you asked, and this text.")
+    }
+}
+
+impl From<diptych_engine::drawn::PictureError> for Problem {
+    fn from(error: diptych_engine::drawn::PictureError) -> Self {
+        Self::wrong(error.to_string()).at_field("width")
     }
 }
 

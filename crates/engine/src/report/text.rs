@@ -3,7 +3,6 @@
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::{Fact, Report};
-use crate::numbers::{thousands, with_interval};
 
 /// Writes the page.
 pub fn write(report: &Report) -> String {
@@ -22,16 +21,7 @@ pub fn write(report: &Report) -> String {
     section(&mut text, "The hinge: who uses and who pays", &users);
     for drop in &report.drop_offs {
         let owner = drop.owner.as_ref().map_or(String::new(), |owner| format!(" ({owner})"));
-        let mut lines = vec![format!("{} accounts at risk", thousands(drop.at_risk))];
-        lines.extend(drop.rate.iter().chain(&drop.at_stake).map(|cell| format!("{}: {}", cell.label, with_interval(cell))));
-        for signal in &drop.signals {
-            let money = signal.money.as_ref().filter(|_| signal.named);
-            let money = money.map_or(String::new(), |money| format!(" Money associated with it: {}.", with_interval(money)));
-            let told = if signal.named { "" } else { " Not told from chance on this page." };
-            lines.push(format!("{}{money}{told}", signal.sentence));
-        }
-        lines.extend(drop.detectable.iter().chain(&drop.cases).cloned());
-        section(&mut text, &format!("The hinge: {} → {}{owner}", drop.stage, drop.next), &lines);
+        section(&mut text, &format!("The hinge: {} → {}{owner}", drop.stage, drop.next), &drop.sentences());
     }
     section(&mut text, "What the data cannot say", &report.cannot_say);
     text
