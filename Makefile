@@ -5,7 +5,7 @@ CARGO ?= cargo
 # Real data for tests; without it they say "skipped: no data". docs/testing.md says what belongs there.
 export DIPTYCH_DATA ?= $(abspath $(wildcard ../shared/data))
 
-.PHONY: demo test verify lint build gen tools peers ui browser
+.PHONY: demo test verify bench lint build gen tools peers ui browser
 
 demo: tools ui
 	$(CARGO) run --quiet -p diptych-cli -- demo
@@ -38,6 +38,17 @@ gen: tools
 verify: tools peers
 	$(CARGO) build --workspace
 	verify/run.sh
+
+# Diptych against ClickHouse, DuckDB and Polars, in millions of events; hours at 100 (bench/README.md).
+SIZES ?= 1,10,100
+bench: tools .cache/bench-venv/ready
+	$(CARGO) build --quiet --release -p diptych-cli
+	.cache/bench-venv/bin/python bench/run.py --diptych "$${CARGO_TARGET_DIR:-target}/release/diptych" --folder .cache/bench --sizes $(SIZES)
+
+.cache/bench-venv/ready: bench/requirements.txt
+	python3 -m venv .cache/bench-venv
+	.cache/bench-venv/bin/pip install --quiet -r bench/requirements.txt
+	touch $@
 
 peers: .cache/venv/ready
 

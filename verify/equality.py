@@ -5,63 +5,12 @@ memory, asks funnel, sessions, transitions and retention, and compares every num
 Prints one JSON object; exits 1 where an answer differs.
 """
 import argparse
-import glob
 import json
 import os
-import shutil
 import subprocess
 import sys
-import threading
-import time
 
-SPEC = """format: 1
-name: Load
-zone: UTC
-properties:
-  plan: { type: text }
-  country: { type: text }
-  campaign: { type: text }
-  sku: { type: text }
-  amount_cents: { type: integer }
-sources:
-  load:
-    files: ["events-*.parquet"]
-    each:
-      time: time
-      event_id: event_id
-      user: user
-      page: page
-      properties: { plan: plan, country: country, campaign: campaign, sku: sku, amount_cents: amount_cents }
-    events:
-      - name: name
-"""
-STEPS = ["e0001", "e0002", "e0003", "e0004"]
-
-
-def watched(command):
-    """Runs a command; returns its output, seconds and peak anonymous memory in MB (RssAnon, polled every 20 ms)."""
-    started = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    peak = [0]
-
-    def watch():
-        while process.poll() is None:
-            try:
-                with open(f"/proc/{process.pid}/status") as status:
-                    for line in status:
-                        if line.startswith("RssAnon"):
-                            peak[0] = max(peak[0], int(line.split()[1]))
-            except (FileNotFoundError, ProcessLookupError):
-                break
-            time.sleep(0.02)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    out, _ = process.communicate()
-    watcher.join()
-    if process.returncode:
-        sys.exit(f"{' '.join(command)} ended with {process.returncode}")
-    return out, time.monotonic() - started, peak[0] / 1024
+from load import STEPS, make_load, new_workspace, store_bytes, watched
 
 
 def cells(answer):
@@ -76,27 +25,17 @@ def main():
     parser.add_argument("--engine", default="both", choices=["chdb", "duckdb", "both"])
     options = parser.parse_args()
     load, shop = os.path.join(options.folder, "load"), os.path.join(options.folder, "workspace")
-    marker = os.path.join(load, f"{options.events}.done")
-    if not os.path.exists(marker):
-        shutil.rmtree(load, ignore_errors=True)
-        subprocess.run([options.diptych, "simulate", "load", "--events", str(options.events), "-o", load],
-                       check=True, stdout=open(os.devnull, "w"))
-        open(marker, "w").close()
-    files = sorted(glob.glob(os.path.join(load, "events-*.parquet")))
-    shutil.rmtree(shop, ignore_errors=True)
-    os.makedirs(shop)
-    with open(os.path.join(shop, "diptych.yaml"), "w") as spec:
-        spec.write(SPEC)
-    _, secs, peak_mb = watched([options.diptych, "import", shop, *files])
-    report = {"events": options.events, "import": {"secs": round(secs, 1), "rows_per_sec": round(options.events / secs),
-                                                   "anonymous_mb_peak": round(peak_mb)}}
-    size = sum(os.path.getsize(os.path.join(root, name)) for root, _, names in os.walk(os.path.join(shop, "store")) for name in names)
-    report["store_bytes_per_event"] = round(size / options.events, 1)
+    files = make_load(options.diptych, load, options.events)
+    new_workspace(shop)
+    done = watched([options.diptych, "import", shop, *files])
+    report = {"events": options.events, "import": {"secs": round(done.secs, 1), "rows_per_sec": round(options.events / done.secs),
+                                                   "anonymous_mb_peak": round(done.anonymous_mb)}}
+    report["store_bytes_per_event"] = round(store_bytes(shop) / options.events, 1)
 
     def ask(operator, **params):
-        out, secs, peak_mb = watched([options.diptych, "ask", shop, operator, "--format", "json", "--params", json.dumps(params)])
-        report[operator] = {"secs": round(secs, 2), "anonymous_mb_peak": round(peak_mb)}
-        return cells(json.loads(out))
+        done = watched([options.diptych, "ask", shop, operator, "--format", "json", "--params", json.dumps(params)])
+        report[operator] = {"secs": round(done.secs, 2), "anonymous_mb_peak": round(done.anonymous_mb)}
+        return cells(json.loads(done.out))
 
     here = os.path.dirname(os.path.abspath(__file__))
     transitions = os.path.join(options.folder, "transitions.json")

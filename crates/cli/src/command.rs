@@ -140,7 +140,7 @@ pub fn cli() -> Command {
         .subcommand(Command::new("list").about("List the operators with the question each answers").arg(format(&["table", "json"])))
         .subcommand(with_operators(
             Command::new("ask").about("Ask a question: an operator, its parameters and the modifiers").arg(dir()),
-            |operator| operator.arg(format(&["table", "json", "csv", "svg", "png"])).args(picture()).arg(output()),
+            |operator| operator.arg(format(&["table", "json", "csv", "svg", "png"])).args(picture()).arg(output()).arg(timing()),
         ))
         .subcommand(with_operators(Command::new("who").about("List the people behind one number of an answer").arg(dir()), |operator| {
             operator
@@ -223,6 +223,11 @@ fn picture() -> [Arg; 2] {
 
 fn number(name: &'static str, default: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).value_name("N").value_parser(value_parser!(u64)).default_value(default).help(help)
+}
+
+fn timing() -> Arg {
+    let help = "Answer N times in one process and write to stderr how long each took; nothing is kept between them";
+    Arg::new("timing").long("timing").value_name("N").value_parser(value_parser!(u64).range(1..)).help(help).help_heading("Limits")
 }
 
 /// Adds one subcommand per operator, with its parameters and the modifiers.

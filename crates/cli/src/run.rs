@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use clap::ArgMatches;
@@ -201,6 +201,17 @@ fn report(bench: &Workbench, matches: &ArgMatches) -> anyhow::Result<()> {
     deliver(matches, &bytes)
 }
 
+/// Answers a question so many times in this process, and says on the error output how long each answer took.
+fn timed(bench: &Workbench, question: &Question, n_times: u64) -> anyhow::Result<Answer> {
+    let mut answer = None;
+    for _ in 0..n_times {
+        let started = Instant::now();
+        answer = Some(bench.ask(question)?);
+        eprintln!("answered in {:.3} ms", started.elapsed().as_secs_f64() * 1e3);
+    }
+    answer.context("the number of times is at least 1")
+}
+
 /// Writes a result to the file that was named, or to the screen.
 fn deliver(matches: &ArgMatches, bytes: &[u8]) -> anyhow::Result<()> {
     let Some(path) = matches.get_one::<PathBuf>("output") else {
@@ -298,10 +309,15 @@ fn question(matches: &ArgMatches) -> anyhow::Result<(Question, &ArgMatches)> {
 
 fn ask(bench: &Workbench, matches: &ArgMatches) -> anyhow::Result<()> {
     let (question, matches) = question(matches)?;
-    let bar = QuestionBar::new();
-    let answer = bench.ask_watched(&question, &bar);
-    bar.clear();
-    let answer = answer?;
+    let answer = match matches.get_one::<u64>("timing") {
+        Some(n_times) => timed(bench, &question, *n_times)?,
+        None => {
+            let bar = QuestionBar::new();
+            let answer = bench.ask_watched(&question, &bar);
+            bar.clear();
+            answer?
+        }
+    };
     let (theme, width) = look(matches);
     let currency = bench.spec().currency.as_ref().map_or("", |currency| currency.text.as_str());
     let svg = || answer.to_svg(currency, theme, width);
