@@ -63,6 +63,7 @@ class Peer:
             line = self.process.stdout.readline() if ready else ""
         if not line:
             self.process.kill()
+            self.process.wait()
             raise Failed(f"over {self.limit_secs} s" if not ready else "the process has ended (out of memory?)")
         reply = json.loads(line)
         if "error" in reply:
@@ -73,6 +74,9 @@ class Peer:
         return self.process.poll() is None
 
     def close(self):
-        self.process.stdin.close()
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass  # It has failed before.
         self.process.wait()
         self.log.close()

@@ -244,7 +244,7 @@ def fastest(records, keep):
         mine = sorted((median(secs for secs, _ in runs), runs[0][1], key) for key, runs in times.items() if key[:2] == (question, peer))
         plain = [entry for entry in mine if not entry[1]][:keep]
         chosen |= {key for _, _, key in plain}
-        chosen |= {key for secs, prepared, key in mine if prepared and secs < plain[0][0]}
+        chosen |= {key for secs, prepared, key in mine if prepared and plain and secs < plain[0][0]}
     return chosen
 
 

@@ -19,6 +19,9 @@ def main():
     parser.add_argument("--folder", required=True)
     parser.add_argument("--threads", type=int, required=True)
     options = parser.parse_args()
+    # Where memory ends, this process ends and not another.
+    with open("/proc/self/oom_score_adj", "w") as score:
+        score.write("1000")
     # What libraries print must not come between the replies.
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
