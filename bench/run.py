@@ -169,7 +169,8 @@ class Size:
         if peer is not None:
             peer.close()
         shutil.rmtree(folder, ignore_errors=True)
-        say(f"  {id} answered; all answers are equal")
+        n_failed = sum(record["kind"] == "failed" and record["engine"] == id for record in self.records)
+        say(f"  {id}: {n_failed} formulations failed; all other answers are equal" if n_failed else f"  {id} answered; all answers are equal")
 
     def ask_formulation(self, peer, question, one):
         asked = {"question": question.id, "formulation": one.name}
