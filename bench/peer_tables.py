@@ -118,5 +118,13 @@ class Polars:
         self.names = kinds["name"].categories.to_list()
         self.end_us = self.frame["t"].max()
 
+    def write_sorted(self):
+        """Writes the frame to a Parquet file, for formulations that scan instead of holding it."""
+        self.sorted_path = os.path.join(self.folder, "sorted.parquet")
+        self.frame.write_parquet(self.sorted_path)
+
+    def scan(self):
+        return self.pl.scan_parquet(self.sorted_path)
+
 
 PEERS = {peer.id: peer for peer in (ClickHouse, DuckDB, Polars)}

@@ -126,8 +126,8 @@ def polars_finish(peer, params, days):
     return tagged(peer, params, counts.rows())
 
 
-def polars_days(peer):
-    return peer.lazy.select("u", (peer.pl.col("t") // DAY_US).cast(peer.pl.Int32).alias("day"))
+def polars_days(peer, rows=None):
+    return (peer.lazy if rows is None else rows).select("u", (peer.pl.col("t") // DAY_US).cast(peer.pl.Int32).alias("day"))
 
 
 def polars_join(peer, params):
@@ -142,10 +142,18 @@ def polars_over(peer, params):
 
 
 def polars_runs(peer, params):
+    return runs(peer, params, peer.lazy)
+
+
+def polars_scan(peer, params):
+    return runs(peer, params, peer.scan())
+
+
+def runs(peer, params, rows):
     """Rows are sorted: a day begins where user or day differ from the row before, a person where the user does."""
     pl = peer.pl
     u, day = pl.col("u"), pl.col("day")
-    days = polars_days(peer).filter(((u != u.shift()) | (day != day.shift())).fill_null(True))
+    days = polars_days(peer, rows).filter(((u != u.shift()) | (day != day.shift())).fill_null(True))
     return polars_finish(peer, params, days.with_columns(pl.when((u != u.shift()).fill_null(True)).then(day).forward_fill().alias("d0")))
 
 
@@ -168,4 +176,6 @@ QUESTION = Question(
         Formulation("polars", "distinct days joined with cohorts", "https://docs.pola.rs/user-guide/transformations/joins/", polars_join),
         Formulation("polars", "distinct days, min over user", POLARS_OVER, polars_over),
         Formulation("polars", "runs of sorted rows", "https://docs.pola.rs/api/python/stable/reference/expressions/api/polars.Expr.shift.html", polars_runs),
+        Formulation("polars", "runs of sorted rows, over a sorted Parquet file", "https://docs.pola.rs/user-guide/lazy/sources_sinks/", polars_scan,
+                    lambda peer: peer.write_sorted()),
     ))

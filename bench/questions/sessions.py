@@ -137,9 +137,14 @@ def polars_over(peer, params):
     return summary(counts.collect().rows())
 
 
-def polars_streaming(peer, params):
-    pl = peer.pl
-    rows = peer.lazy.select(polars_first(pl, gap_us(params)).cum_sum().alias("session"))
+def polars_streaming(rows):
+    def run(peer, params):
+        return streamed(peer.pl, rows(peer), gap_us(params))
+    return run
+
+
+def streamed(pl, rows, gap):
+    rows = rows.select(polars_first(pl, gap).cum_sum().alias("session"))
     counts = rows.group_by("session").len().group_by("len").agg(pl.len().alias("n"))
     return summary(counts.collect(engine="streaming").rows())
 
@@ -161,5 +166,8 @@ QUESTION = Question(
                     polars_positions),
         Formulation("polars", "rle of a running sum", "https://docs.pola.rs/api/python/stable/reference/expressions/api/polars.Expr.rle.html", polars_rle),
         Formulation("polars", "running sum over user", POLARS_OVER, polars_over),
-        Formulation("polars", "running sum, streaming engine", "https://docs.pola.rs/user-guide/concepts/streaming/", polars_streaming),
+        Formulation("polars", "running sum, streaming engine", "https://docs.pola.rs/user-guide/concepts/streaming/",
+                    polars_streaming(lambda peer: peer.lazy)),
+        Formulation("polars", "running sum, streaming engine, over a sorted Parquet file", "https://docs.pola.rs/user-guide/lazy/sources_sinks/",
+                    polars_streaming(lambda peer: peer.scan()), lambda peer: peer.write_sorted()),
     ))
