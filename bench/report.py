@@ -124,17 +124,19 @@ def measured(records):
                              f" index of ids {record['ids']}.")
             case "import_under_rlimit_data":
                 lines.append(f"Import of {record['events']:,} events under RLIMIT_DATA of {record['limit_bytes']:,} bytes: {seconds(record['secs'])} s,"
-                             f" at most {record['anonymous_mb']} MB of anonymous memory.")
+                             f" CPU {seconds(record['cpu_secs'])} s, at most {record['anonymous_mb']} MB of anonymous memory.")
             case "start_only":
                 lines.append(f"Start and end of the program without a question: {ms(record['secs'])} ms.")
             case "start_to_answer":
-                lines.append(f"Start of the program to its end with the answer, {record['question']}: {spread(record['secs'])} ms.")
+                lines.append(f"Start of the program to its end with the answer, {record['question']}: {spread(record['secs'])} ms,"
+                             f" CPU {ms(median(record['cpu_secs']))} ms.")
             case "new_events":
                 lines.append(f"{record['n_events']:,} new events: imported in {seconds(record['import_secs'])} s, the next funnel answered after"
                              f" {seconds(record['until_answered_secs'])} s; a warm funnel over two segments {ms(record['answer_with_two_segments_secs'])} ms.")
             case "derived":
-                lines.append(f"{record['operator']}: {record['events_per_sec']:,} events per second ({spread(record['secs'])} ms, whole process; the first"
-                             f" time {ms(record['first_secs'])} ms), at most {record['anonymous_mb']} MB of anonymous memory.")
+                lines.append(f"{record['operator']}: {record['events_per_sec']:,} events per second ({spread(record['secs'])} ms, whole process,"
+                             f" CPU {ms(median(record['cpu_secs']))} ms; the first time {ms(record['first_secs'])} ms,"
+                             f" CPU {ms(record['first_cpu_secs'])} ms), at most {record['anonymous_mb']} MB of anonymous memory.")
     return "".join(f"- {line}\n" for line in lines)
 
 
