@@ -1,12 +1,13 @@
 //! PNG and PDF from the SVG.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use pdf_writer::{Content, Finish, Name, Pdf, Rect, Ref};
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::fontdb::Database;
 use resvg::usvg::{Options, Tree};
+use ttf_parser::Face;
 
 use crate::font;
 
@@ -100,11 +101,36 @@ fn parse(svg: &str) -> Result<Tree, PictureError> {
     let mut fonts = Database::new();
     fonts.load_font_data(font::REGULAR.to_vec());
     fonts.load_font_data(font::SEMI_BOLD.to_vec());
-    if !font::covers(svg) {
+    let mut svg = with_fallbacks(svg);
+    if !font::covers(&svg) {
         fonts.load_system_fonts();
+        svg = with_boxes(&svg, &fonts);
     }
     let options = Options { font_family: "Inter".into(), fontdb: Arc::new(fonts), ..Options::default() };
-    Tree::from_str(&with_fallbacks(svg), &options).map_err(|error| PictureError::NotSvg(error.to_string()))
+    Tree::from_str(&svg, &options).map_err(|error| PictureError::NotSvg(error.to_string()))
+}
+
+/// Writes letters that no font has as boxes: at the first of them the text would lose all letters of other fonts.
+fn with_boxes(svg: &str, fonts: &Database) -> String {
+    let mut unknown: BTreeSet<char> = svg.chars().filter(|letter| !letter.is_control()).collect();
+    for face in fonts.faces() {
+        fonts.with_face_data(face.id, |data, index| {
+            if let Ok(face) = Face::parse(data, index) {
+                unknown.retain(|letter| face.glyph_index(*letter).is_none());
+            }
+        });
+    }
+    let joins = |letter: char| matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}');
+    let written = |letter: char| {
+        if !unknown.contains(&letter) {
+            Some(letter)
+        } else if joins(letter) {
+            None
+        } else {
+            Some('□')
+        }
+    };
+    svg.chars().filter_map(written).collect()
 }
 
 /// Writes `var(--d-name,value)` as `value`: custom properties belong to pages, of which there is none here.
@@ -161,6 +187,14 @@ mod tests {
         for scale in [f32::NAN, 0.0, -1.0] {
             assert!(matches!(png(SVG, scale), Err(PictureError::Scale(_))), "{scale}");
         }
+    }
+
+    #[test]
+    fn letters_that_no_font_has_are_boxes() {
+        let mut fonts = Database::new();
+        fonts.load_font_data(font::REGULAR.to_vec());
+        assert_eq!(with_boxes("<text>a \u{2066}製\u{2069} é\u{10fffd}</text>", &fonts), "<text>a □ é□</text>");
+        assert!(font::covers("□"));
     }
 
     #[test]
