@@ -2,11 +2,11 @@
 import type {
   Account,
   Answer,
-  CustomerMap,
   Data,
   Finding,
   Imported,
   ImportProgress,
+  MapQuestion,
   Operator,
   People,
   Problem,
@@ -144,7 +144,16 @@ export function mapPicture(kind: string, name: string, theme: string, width: num
   return drawn(`/api/map/${kind}?format=svg&theme=${theme}${name ? `&name=${encodeURIComponent(name)}` : ""}`, width, { signal });
 }
 
-export const customerMap = (signal?: AbortSignal) => get<CustomerMap>("/api/map/customer?format=json", signal);
+/** The questions behind the numbers of a map, in reading order; the picture itself names only their cells. */
+export async function mapQuestions(kind: string, name: string, signal?: AbortSignal): Promise<MapQuestion[]> {
+  return questionsIn(await get<unknown>(`/api/map/${kind}?format=json${name ? `&name=${encodeURIComponent(name)}` : ""}`, signal));
+}
+
+function questionsIn(value: unknown): MapQuestion[] {
+  if (Array.isArray(value)) return value.flatMap(questionsIn);
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([field, inner]) => (field === "question" && inner ? [inner as MapQuestion] : questionsIn(inner)));
+}
 
 export interface Who {
   operator: string;

@@ -333,12 +333,7 @@ export interface Imported {
   reasons?: [string, number][];
 }
 
-/** A map as the server tells it; every number carries the question that it answers. */
-export interface CustomerMap {
-  stages: string[];
-  lanes: { id: string; title: string; rows: { label: string; cells: (null | { text: string; question?: MapQuestion })[] }[] }[];
-}
-
+/** The question behind a number of a map. */
 export interface MapQuestion {
   operator: string;
   params: Record<string, unknown>;

@@ -1,21 +1,18 @@
 /** The customer journey map: stages across, lanes down, and in every field a live number or nothing. */
 import { useQuery } from "@tanstack/react-query";
-import { type ReactNode, useRef, useState } from "react";
+import { type ReactNode, useState } from "react";
 import { Link } from "wouter";
-import { customerMap, mapPicture, spec } from "../../api/client";
+import { spec } from "../../api/client";
 import type { Answer, Cell, DropOff, Question, Report } from "../../api/types";
 import { day } from "../../format/time";
 import { humane, signalName } from "../../format/words";
 import { ExportMenu } from "../../parts/ExportMenu";
-import { type Mark, Picture } from "../../parts/Picture";
+import { MapPicture } from "../../parts/MapPicture";
 import { Scroll } from "../../parts/Scroll";
 import { Empty, Loading, ProblemCard } from "../../parts/States";
 import { useAnswer } from "../../parts/useAnswer";
-import { useWidth } from "../../parts/useWidth";
 import { Value } from "../../parts/Value";
-import { useWho } from "../../parts/who";
 import { exploreHref, write } from "../../question/url";
-import { useTheme } from "../../theme";
 import { useWorkspace } from "../../workspace";
 import { useReport } from "../overview/Overview";
 import "./map.css";
@@ -65,40 +62,13 @@ export default function JourneyMap() {
           </p>
         </Empty>
       ) : paper ? (
-        <Paper />
+        <div className="card">
+          <MapPicture kind="customer" />
+        </div>
       ) : (
         <Live stages={workspace.stages} />
       )}
     </>
-  );
-}
-
-/** The map as the server draws and exports it; the same cell stands once per stage, in the order of the stages. */
-function Paper() {
-  const { generation } = useWorkspace();
-  const theme = useTheme();
-  const { open } = useWho();
-  const holder = useRef<HTMLDivElement>(null);
-  const width = useWidth(holder);
-  const drawn = useQuery({
-    queryKey: ["map", generation, "customer", theme, width],
-    queryFn: ({ signal }) => mapPicture("customer", "", theme, width, signal),
-    enabled: width > 0,
-  });
-  const told = useQuery({ queryKey: ["map", generation, "customer"], queryFn: ({ signal }) => customerMap(signal) });
-  const openMark = ({ cell, turn }: Mark) => {
-    const questions = told.data?.lanes.flatMap(({ rows }) => rows.flatMap(({ cells }) => cells.flatMap((one) => one?.question ?? [])));
-    const question = questions?.filter((one) => one.cell === cell)[turn];
-    if (question) open({ operator: question.operator, question: { params: question.params }, cell });
-  };
-  return (
-    <div className="card">
-      <div ref={holder}>
-        {drawn.isPending && <Loading label="Drawing" />}
-        {drawn.error && <ProblemCard error={drawn.error} retry={() => drawn.refetch()} />}
-        {drawn.data && <Picture svg={drawn.data} onOpen={openMark} />}
-      </div>
-    </div>
   );
 }
 

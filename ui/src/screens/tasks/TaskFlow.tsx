@@ -1,28 +1,11 @@
 /** A task as planned and as done, drawn by the server. */
-import { useQuery } from "@tanstack/react-query";
-import { useRef, useState } from "react";
-import { mapPicture } from "../../api/client";
+import { useState } from "react";
 import { humane } from "../../format/words";
 import { ExportMenu } from "../../parts/ExportMenu";
-import { Picture } from "../../parts/Picture";
-import { Loading } from "../../parts/States";
-import { useWidth } from "../../parts/useWidth";
-import { useWho } from "../../parts/who";
-import { useTheme } from "../../theme";
-import { useWorkspace } from "../../workspace";
+import { MapPicture } from "../../parts/MapPicture";
 
 export function TaskFlow({ tasks }: { tasks: string[] }) {
-  const { generation } = useWorkspace();
-  const theme = useTheme();
-  const { open } = useWho();
-  const holder = useRef<HTMLDivElement>(null);
-  const width = useWidth(holder);
   const [task, setTask] = useState(tasks[0] ?? "");
-  const drawn = useQuery({
-    queryKey: ["map", generation, "task", task, theme, width],
-    queryFn: ({ signal }) => mapPicture("task", task, theme, width, signal),
-    enabled: width > 0,
-  });
   return (
     <section className="card stack" aria-labelledby="task-flow">
       <div className="spread">
@@ -44,16 +27,7 @@ export function TaskFlow({ tasks }: { tasks: string[] }) {
           />
         </div>
       </div>
-      <div ref={holder}>
-        {drawn.isPending && <Loading label="Drawing" />}
-        {drawn.error && <p className="hint">There is no picture of this task: {drawn.error.message}</p>}
-        {drawn.data && (
-          <Picture
-            svg={drawn.data}
-            onOpen={({ cell, group }) => open({ operator: "tasks", question: { params: { task: [task] } }, cell, group })}
-          />
-        )}
-      </div>
+      <MapPicture kind="task" name={task} />
     </section>
   );
 }
