@@ -67,7 +67,8 @@ ui/dist/index.html: ui/node_modules/.package-lock.json $(shell find ui/src ui/pu
 	@touch $@
 
 ui/node_modules/.package-lock.json: ui/package-lock.json
-	cd ui && npm ci --no-audit --no-fund --silent
+	@# Not npm ci, which insists on the optional packages of other platforms; the lock file gives the versions all the same.
+	cd ui && npm install --no-save --no-audit --no-fund --silent
 	@touch $@
 
 # Chromium for the tests of the web app, which are skipped without it.
