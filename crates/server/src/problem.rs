@@ -130,6 +130,7 @@ impl From<EngineError> for Problem {
             EngineError::Wrong(_) => Self::wrong(detail),
             EngineError::Memory { .. } => Self::new("memory", detail),
             EngineError::Time { .. } => Self::new("time", detail),
+            EngineError::Cancelled => Self::new("cancelled", detail),
         }
     }
 }
