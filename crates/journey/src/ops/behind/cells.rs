@@ -1,7 +1,7 @@
 //! From rows of accounts to the cells of the answer, and who is behind each.
 
 use super::estimate::{Cohort, Comparison, MAX_PLAYERS, Pattern};
-use super::kernel::{Account, Fate, begins, is_later};
+use super::kernel::{Account, Fate};
 use super::{Design, Partial, Plan, Row};
 use crate::seam::{Cell, Unit, View};
 use crate::stats::money::revenue_at_risk;
@@ -60,26 +60,8 @@ fn scaled((lo, hi): (f64, f64), by: f64) -> (f64, f64) {
     (lo * by, hi * by)
 }
 
-/// With fewer accounts opportunities are taken whole: their parts would leave too few to compare with, and what they mend is
-/// smaller than chance.
-const MIN_FOR_PARTS: usize = 200;
-
 fn cohort(plan: &Plan, total: &Partial) -> Cohort {
-    let has_parts = total.strata.values().map(Vec::len).sum::<usize>() >= MIN_FOR_PARTS;
-    let pattern = |stratum: usize, row: &Row| {
-        let mut pattern = Pattern { stratum, states: Vec::new(), gone: Vec::new(), met: Vec::new(), lost: row.lost };
-        // By opportunity or part: the position of what it belongs to.
-        let mut belongs = Vec::new();
-        for ((state, gone), begins) in row.states.iter().zip(&row.gone).zip(begins(&row.states)) {
-            if begins || has_parts {
-                pattern.states.push(*state);
-                pattern.gone.push(*gone && has_parts);
-            }
-            belongs.push(pattern.states.len() as u32 - 1);
-        }
-        pattern.met = row.met.iter().map(|(signal, at)| (*signal, belongs[*at as usize])).collect();
-        pattern
-    };
+    let pattern = |stratum: usize, row: &Row| Pattern { stratum, states: row.states.to_vec(), met: row.met.to_vec(), lost: row.lost };
     let accounts = total.strata.values().enumerate().flat_map(|(stratum, rows)| rows.iter().map(move |row| (stratum, row)));
     Cohort::new(plan.design.n_states(), accounts.map(|(stratum, row)| (row.component.to_string(), pattern(stratum, row))))
 }
@@ -133,8 +115,7 @@ impl Report {
                 let count = |met: bool, lost_only: bool| {
                     rows.iter().filter(|row| row.ever.contains(&code) == met && (row.lost || !lost_only)).count() as u64
                 };
-                let is_clean =
-                    |row: &&&Row| row.met.iter().find(|(signal, _)| *signal == code).is_none_or(|(_, at)| is_later(&row.states, *at));
+                let is_clean = |row: &&&Row| row.met.iter().find(|(signal, _)| *signal == code).is_none_or(|(_, at)| *at > 0);
                 Signal {
                     unstratified,
                     p: comparison.difference().filter(|_| comparison.is_enough()).and_then(|difference| difference.p()),
@@ -420,7 +401,7 @@ impl People {
             Self::MetAny => account.met.iter().filter(|met| met.at.is_some()).map(|met| met.row).min().map(Some),
             Self::Met(signal) => at_opportunity(*signal).map(|met| Some(met.row)),
             Self::MetEver(signal) => met(*signal).map(|met| Some(met.row)),
-            Self::Clean(signal) => met(*signal).and_then(|met| met.at).is_none_or(|at| is_later(account.states, at)).then_some(None),
+            Self::Clean(signal) => at_opportunity(*signal).is_none_or(|met| met.at > Some(0)).then_some(None),
         }
     }
 }

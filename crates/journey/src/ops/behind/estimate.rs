@@ -22,8 +22,6 @@ pub struct Pattern {
     pub stratum: usize,
     /// States in the order in which the accounts came to them, never falling; at least one.
     pub states: Vec<u16>,
-    /// Shape as `states`: whether the accounts were gone before the opportunity was over, so had about half of it.
-    pub gone: Vec<bool>,
     /// Signals with the position in `states` at which they were first met, ascending by signal.
     pub met: Vec<(u16, u32)>,
     /// Whether the accounts were lost.
@@ -31,11 +29,6 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Walks the states from an opportunity on, each with whether the accounts were gone before it was over.
-    fn from(&self, at: usize) -> impl Iterator<Item = (usize, bool)> + '_ {
-        self.states[at..].iter().map(|state| *state as usize).zip(self.gone[at..].iter().copied())
-    }
-
     /// Returns the position in `states` at which any of some signals was first met.
     fn first_met(&self, signals: &[bool]) -> Option<usize> {
         self.met.iter().filter(|(signal, _)| signals[*signal as usize]).map(|(_, at)| *at as usize).min()
@@ -114,16 +107,7 @@ impl Comparison {
 
 impl Cohort {
     /// Puts alike accounts together. Each comes with the key of whoever it shares members with.
-    ///
-    /// States that nobody came to are left out, since comparing takes time for each.
     pub fn new(n_states: usize, accounts: impl Iterator<Item = (String, Pattern)>) -> Self {
-        let mut accounts: Vec<(String, Pattern)> = accounts.collect();
-        let mut is_seen = vec![false; n_states];
-        accounts.iter().flat_map(|(_, pattern)| &pattern.states).for_each(|state| is_seen[*state as usize] = true);
-        let rank: Vec<u16> =
-            is_seen.iter().scan(0, |n_before, seen| Some(std::mem::replace(n_before, *n_before + u16::from(*seen)))).collect();
-        accounts.iter_mut().flat_map(|(_, pattern)| &mut pattern.states).for_each(|state| *state = rank[*state as usize]);
-        let n_states = is_seen.iter().filter(|seen| **seen).count();
         let mut counts: BTreeMap<Pattern, u64> = BTreeMap::new();
         let mut by_key: BTreeMap<String, Vec<Pattern>> = BTreeMap::new();
         for (key, pattern) in accounts {
@@ -159,7 +143,7 @@ impl Cohort {
 
     /// Compares the accounts that met any of some signals (shape `[signals]`) with what would have become of them without.
     ///
-    /// O(patterns × opportunities² × log states + strata × states²).
+    /// O(patterns × opportunities² + strata × states³).
     pub fn compare(&self, signals: &[bool]) -> Comparison {
         let first: Vec<Option<usize>> = self.patterns.iter().map(|pattern| pattern.first_met(signals)).collect();
         let mut total = Comparison {
@@ -258,8 +242,8 @@ struct Chain {
     clean: Vec<f64>,
     /// Sums of the squares of what makes up `clean`.
     clean_squares: Vec<f64>,
-    /// By state: how often the next opportunity of the clean is in another one, or the same.
-    moved: Vec<BTreeMap<usize, f64>>,
+    /// How often the next opportunity of the clean is in the column, states × states.
+    moved: Vec<Vec<f64>>,
     /// How often the clean were lost in each state.
     lost_here: Vec<f64>,
     /// How often a signal is first met in each state, and how often the account was then lost.
@@ -287,7 +271,7 @@ fn chains(n_states: usize, patterns: &[Pattern], n: &[u64], first: &[Option<usiz
     for ((pattern, n), first) in patterns.iter().zip(n).zip(first) {
         for at in 0..first.unwrap_or(pattern.states.len()) {
             if let Some(chain) = &mut chains[pattern.states[at] as usize] {
-                chain.follow(pattern.from(at), first.map(|first| first - at), pattern.lost, *n, &stays);
+                chain.follow(&pattern.states[at..], first.map(|first| first - at), pattern.lost, *n, &stays);
             }
         }
     }
@@ -300,44 +284,29 @@ fn chains(n_states: usize, patterns: &[Pattern], n: &[u64], first: &[Option<usiz
 
 /// Returns the share that stays clean in each state, of those who come to it clean.
 fn stays_clean(n_states: usize, patterns: &[Pattern], n: &[u64], first: &[Option<usize>]) -> Vec<f64> {
-    let (mut met, mut came) = (vec![0.0; n_states], vec![0.0; n_states]);
+    let (mut clean, mut came) = (vec![0.0; n_states], vec![0.0; n_states]);
     for ((pattern, n), first) in patterns.iter().zip(n).zip(first) {
-        for (at, (state, gone)) in pattern.from(0).enumerate() {
-            let meets = *first == Some(at);
-            came[state] += *n as f64 * if gone && !meets { HALF } else { 1.0 };
-            if meets {
-                met[state] += *n as f64;
-                break;
-            }
+        let n_clean = first.unwrap_or(pattern.states.len());
+        for (at, state) in pattern.states.iter().enumerate().take(n_clean + 1) {
+            came[*state as usize] += *n as f64;
+            clean[*state as usize] += if at < n_clean { *n as f64 } else { 0.0 };
         }
     }
-    met.iter().zip(&came).map(|(met, came)| if *came > 0.0 { 1.0 - met / came } else { 1.0 }).collect()
+    clean.iter().zip(&came).map(|(clean, came)| if *came > 0.0 { clean / came } else { 1.0 }).collect()
 }
-
-/// How much of an opportunity those had who were gone before it was over: the actuary's half.
-const HALF: f64 = 0.5;
 
 /// Walks the states in which an account is clean, with how many accounts like it each stands for; the last item is the one in
 /// which a signal is met, if any.
 ///
-/// Those who first met a signal in the start had the whole opportunity or a part of it, in proportion to their chance to meet
-/// it; so a clean account counts there by the odds that it would have.
-/// Of those who come to a later state, the clean stand for those who meet a signal there: otherwise people who come back, and so
+/// Of those who come to a state, the clean stand for those who meet a signal there: otherwise people who come back, and so
 /// pass more opportunities, would be too few among the clean (inverse probability of censoring, Robins & Finkelstein 2000).
-fn weighted<'a>(
-    states: impl Iterator<Item = (usize, bool)> + 'a,
-    met_at: Option<usize>,
-    stays: &'a [f64],
-) -> impl Iterator<Item = (usize, f64)> + 'a {
+fn weighted<'a>(states: &'a [u16], met_at: Option<usize>, stays: &'a [f64]) -> impl Iterator<Item = (usize, f64)> + 'a {
     let mut weight = 1.0;
-    states.enumerate().take(met_at.map_or(usize::MAX, |at| at + 1)).map(move |(at, (state, gone))| {
-        let stays = stays[state];
-        if at == 0 && gone && stays < 1.0 {
-            weight = (stays.powf(-HALF) - 1.0) / (1.0 / stays - 1.0);
-        } else if at > 0 && met_at != Some(at) {
-            weight /= if gone { stays.powf(HALF) } else { stays };
+    states.iter().enumerate().take(met_at.map_or(states.len(), |at| at + 1)).map(move |(at, state)| {
+        if at > 0 && met_at != Some(at) {
+            weight /= stays[*state as usize];
         }
-        (state, weight)
+        (*state as usize, weight)
     })
 }
 
@@ -352,7 +321,7 @@ impl Chain {
             started_lost: 0,
             clean: zeros(),
             clean_squares: zeros(),
-            moved: vec![BTreeMap::new(); n_states],
+            moved: vec![zeros(); n_states],
             lost_here: zeros(),
             met: zeros(),
             met_lost: zeros(),
@@ -363,11 +332,10 @@ impl Chain {
     }
 
     /// Follows `n` accounts from a time at which they are clean in the start, up to where they meet a signal.
-    fn follow(&mut self, states: impl Iterator<Item = (usize, bool)>, met_at: Option<usize>, lost: bool, n: u64, stays: &[f64]) {
+    fn follow(&mut self, states: &[u16], met_at: Option<usize>, lost: bool, n: u64, stays: &[f64]) {
         self.started += n;
         self.started_lost += if lost { n } else { 0 };
-        let mut walk = weighted(states, met_at, stays).enumerate().peekable();
-        while let Some((at, (state, weight))) = walk.next() {
+        for (at, (state, weight)) in weighted(states, met_at, stays).enumerate() {
             let n = n as f64 * weight;
             let n_lost = if lost { n } else { 0.0 };
             if met_at == Some(at) {
@@ -377,8 +345,8 @@ impl Chain {
             }
             self.clean[state] += n;
             self.clean_squares[state] += n * weight;
-            match walk.peek() {
-                Some((_, (next, _))) => *self.moved[state].entry(*next).or_default() += n,
+            match states.get(at + 1) {
+                Some(next) => self.moved[state][*next as usize] += n,
                 None => self.lost_here[state] += n_lost,
             }
         }
@@ -390,7 +358,7 @@ impl Chain {
         for state in (self.start..n_states).rev() {
             let leaving = self.leaving(state);
             self.loss[state] = if leaving > 0.0 {
-                let later: f64 = self.moved[state].range(state + 1..).map(|(next, moved)| moved * self.loss[*next]).sum();
+                let later: f64 = (state + 1..n_states).map(|next| self.moved[state][next] * self.loss[next]).sum();
                 (self.lost_here[state] + later) / leaving
             } else {
                 // Nobody clean is left to learn from: those who met a signal stand in, which makes the difference smaller.
@@ -405,8 +373,8 @@ impl Chain {
             let (weight, leaving) = (self.weight[state], self.leaving(state));
             if leaving > 0.0 {
                 self.weight[state] = weight * self.clean[state] / leaving;
-                for (next, moved) in self.moved[state].range(state + 1..) {
-                    self.weight[*next] += weight * moved / leaving;
+                for next in state + 1..n_states {
+                    self.weight[next] += weight * self.moved[state][next] / leaving;
                 }
             }
         }
@@ -414,7 +382,7 @@ impl Chain {
 
     /// Returns how often the clean of a state have their next opportunity elsewhere, or none.
     fn leaving(&self, state: usize) -> f64 {
-        let leaving = self.clean[state] - self.moved[state].get(&state).unwrap_or(&0.0);
+        let leaving = self.clean[state] - self.moved[state][state];
         // Sums of weights: what is left of two equal ones is rounding.
         if leaving > 1e-9 * self.clean[state] { leaving } else { 0.0 }
     }
@@ -447,17 +415,16 @@ impl Chain {
 
     /// Returns how much one account that is followed from a time at which it is clean in the start adds to the expectation
     /// beyond what was expected of it.
-    fn influence(&self, states: impl Iterator<Item = (usize, bool)>, met_at: Option<usize>, outcome: f64) -> f64 {
+    fn influence(&self, states: &[u16], met_at: Option<usize>, outcome: f64) -> f64 {
         let mut sum = 0.0;
-        let mut walk = weighted(states, met_at, &self.stays).enumerate().peekable();
-        while let Some((at, (state, weight))) = walk.next() {
+        for (at, (state, weight)) in weighted(states, met_at, &self.stays).enumerate() {
             if met_at == Some(at) {
                 if self.leaving(state) == 0.0 {
                     sum += self.weight[state] * weight / self.met[state] * (outcome - self.loss[state]);
                 }
                 continue;
             }
-            let followed = walk.peek().map_or(outcome, |(_, (next, _))| self.loss[*next]);
+            let followed = states.get(at + 1).map_or(outcome, |next| self.loss[*next as usize]);
             sum += self.weight[state] * weight / self.clean[state] * (followed - self.loss[state]) * self.inflation(state);
         }
         sum
@@ -482,7 +449,7 @@ impl Comparison {
                 let outcome = if pattern.lost { 1.0 } else { 0.0 };
                 for at in 0..first[idx].unwrap_or(pattern.states.len()) {
                     if let Some(chain) = compared(pattern.states[at]) {
-                        of_expected[idx] -= chain.influence(pattern.from(at), first[idx].map(|first| first - at), outcome);
+                        of_expected[idx] -= chain.influence(&pattern.states[at..], first[idx].map(|first| first - at), outcome);
                     }
                 }
                 if let Some(chain) = first[idx].and_then(|at| compared(pattern.states[at])) {

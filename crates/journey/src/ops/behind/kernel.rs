@@ -3,21 +3,13 @@
 use std::ops::Range;
 
 use diptych_event::Values;
-use diptych_event::time::SECOND_US;
 
 use super::Plan;
 use crate::derive::stages::{End, Stay};
 use crate::seam::{Matcher, TextId, View};
 
-/// Visits of one account that are told apart; what is met at later ones does not count.
+/// Opportunities of one account that are told apart; later ones do not count.
 const MAX_OPPORTUNITIES: usize = 32;
-
-/// Times after the start of an opportunity at which those who are still there are compared anew.
-///
-/// Who goes on at once has less time to meet a signal than who stays, so "came here" alone would make signals look harmful.
-const STILL_THERE_US: [i64; 6] = [30 * SECOND_US, 60 * SECOND_US, 120 * SECOND_US, 240 * SECOND_US, 480 * SECOND_US, 960 * SECOND_US];
-/// Parts of an opportunity; the state of its first part is a multiple.
-const N_PARTS: u16 = STILL_THERE_US.len() as u16 + 1;
 
 /// What became of an account that was in the stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +35,7 @@ pub enum Design {
     Landmark(i64),
 }
 
-/// Opportunities by step, session, and how long somebody has been there.
+/// Opportunities by step and session.
 #[derive(Debug, Clone)]
 pub struct Steps {
     /// The steps, in order.
@@ -54,15 +46,13 @@ pub struct Steps {
     pub n_sessions: u16,
     /// How long an opportunity lasts at most, in microseconds.
     pub attention_us: i64,
-    /// Position of the column that says at the start of a session when its last activity was.
-    pub until: Option<usize>,
 }
 
 impl Design {
     /// Returns the number of states.
     pub fn n_states(&self) -> usize {
         match self {
-            Design::Steps(steps) => (steps.path.len() + 1) * (steps.n_sessions * N_PARTS) as usize,
+            Design::Steps(steps) => (steps.path.len() + 1) * steps.n_sessions as usize,
             Design::Landmark(_) => 1,
         }
     }
@@ -92,21 +82,8 @@ pub struct Account<'a> {
     pub fate: Fate,
     /// States of its opportunities, in time order, never falling; at least one unless it left the stage as it entered.
     pub states: &'a [u16],
-    /// Shape as `states`: whether it was gone before the opportunity was over.
-    pub gone: &'a [bool],
     /// Signals that it met before the outcome, ascending.
     pub met: &'a [Met],
-}
-
-/// Tells for each opportunity whether it is a new one, rather than what is left of the one before; shape as `states`.
-pub fn begins(states: &[u16]) -> impl Iterator<Item = bool> + '_ {
-    // The parts of one opportunity have rising states; a state that is not gone through again has no parts.
-    states.iter().enumerate().map(|(at, state)| state % N_PARTS == 0 || at > 0 && states[at - 1] == *state)
-}
-
-/// Tells whether the opportunity at a position, or the part of one, is after the first opportunity.
-pub fn is_later(states: &[u16], at: u32) -> bool {
-    begins(states).skip(1).take(at as usize).any(|begins| begins)
 }
 
 impl Account<'_> {
@@ -116,27 +93,17 @@ impl Account<'_> {
     }
 }
 
-/// One opportunity, or what is left of it for those who are still there.
+/// One opportunity.
 #[derive(Debug, Clone, Copy)]
 struct Opportunity {
     start_us: i64,
-    /// When the whole opportunity began.
-    began_us: i64,
     state: u16,
-    /// Whether the account was gone before it was over, where that is known.
-    gone: bool,
-}
-
-impl Opportunity {
-    fn new(start_us: i64, state: u16) -> Self {
-        Self { start_us, began_us: start_us, state, gone: false }
-    }
 }
 
 /// Calls `take` with each selected account that was in the stage. O(rows × steps of the path).
 pub fn for_each_account(plan: &Plan, view: &View, mut take: impl FnMut(&Account)) {
     let mut opportunities = Vec::new();
-    let (mut states, mut gone, mut met) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut states, mut met) = (Vec::new(), Vec::new());
     for (actor_idx, rows) in view.journeys() {
         let mut first: Option<Stay> = None;
         plan.rules.history(view, rows.clone(), &mut |stay| {
@@ -149,9 +116,7 @@ pub fn for_each_account(plan: &Plan, view: &View, mut take: impl FnMut(&Account)
         plan.find_met(view, &rows, &stay, &opportunities, &mut met);
         states.clear();
         states.extend(opportunities.iter().map(|opportunity| opportunity.state));
-        gone.clear();
-        gone.extend(opportunities.iter().map(|opportunity| opportunity.gone));
-        take(&Account { actor_idx, rows, stay, fate: plan.fate(&stay), states: &states, gone: &gone, met: &met });
+        take(&Account { actor_idx, rows, stay, fate: plan.fate(&stay), states: &states, met: &met });
     }
 }
 
@@ -170,14 +135,8 @@ impl Plan {
     /// Finds the opportunities from entry to the outcome. Rows at one instant make one, whatever their order.
     fn find_opportunities(&self, view: &View, rows: &Range<usize>, stay: &Stay, out: &mut Vec<Opportunity>) {
         out.clear();
-        out.push(Opportunity::new(stay.entered_us, 0));
+        out.push(Opportunity { start_us: stay.entered_us, state: 0 });
         let Design::Steps(steps) = &self.design else { return };
-        self.find_visits(view, rows, stay, steps, out);
-        part(view, rows, stay, steps, out);
-    }
-
-    /// Finds what begins an opportunity: entry, a new step, a session at the step that was reached.
-    fn find_visits(&self, view: &View, rows: &Range<usize>, stay: &Stay, steps: &Steps, out: &mut Vec<Opportunity>) {
         let (mut reached, mut session) = (0, 1);
         for row in within(view, rows, stay) {
             let now_us = view.shard.time_us[row];
@@ -190,13 +149,13 @@ impl Plan {
             } else {
                 continue;
             }
-            let state = (reached as u16 * steps.n_sessions + session - 1) * N_PARTS;
+            let opportunity = Opportunity { start_us: now_us, state: reached as u16 * steps.n_sessions + session - 1 };
             if !is_new {
                 out.pop();
             } else if out.len() == MAX_OPPORTUNITIES {
                 return;
             }
-            out.push(Opportunity::new(now_us, state));
+            out.push(opportunity);
         }
     }
 
@@ -211,7 +170,7 @@ impl Plan {
             let Some(signal) = self.signal_of_name[view.shard.name[row] as usize] else { continue };
             let now_us = view.shard.time_us[row];
             let at = opportunities.partition_point(|opportunity| opportunity.start_us <= now_us) - 1;
-            let at = (now_us - opportunities[at].began_us < lasts_us).then_some(at as u32);
+            let at = (now_us - opportunities[at].start_us < lasts_us).then_some(at as u32);
             match out.iter_mut().find(|met| met.signal == signal) {
                 None => out.push(Met { signal, at, row }),
                 Some(met) if met.at.is_none() && at.is_some() => *met = Met { signal, at, row },
@@ -246,40 +205,6 @@ impl Plan {
         let Values::Integer(cents) = view.shard.columns[value.column].values else { return None };
         let in_window = |row: &usize| (from_us..=until_us).contains(&view.shard.time_us[*row]) && cents[*row] != i64::MIN;
         Some(account.rows.clone().filter(in_window).map(|row| cents[row]).sum())
-    }
-}
-
-/// Divides opportunities into parts, as far as the account was still active: until the last activity of the sessions so far.
-fn part(view: &View, rows: &Range<usize>, stay: &Stay, steps: &Steps, out: &mut Vec<Opportunity>) {
-    let shard = &view.shard;
-    let Some(Values::Integer(until_us)) = steps.until.map(|column| shard.columns[column].values) else { return };
-    let visits = std::mem::take(out);
-    let (mut next_row, mut active_until_us) = (rows.start, i64::MIN);
-    for (idx, visit) in visits.iter().enumerate() {
-        while next_row < rows.end && shard.time_us[next_row] <= visit.start_us {
-            if steps.session == Some(shard.name[next_row]) {
-                active_until_us = active_until_us.max(until_us[next_row]);
-            }
-            next_row += 1;
-        }
-        let next_us = visits.get(idx + 1).map_or(stay.ended_us, |next| next.start_us);
-        let over_us = visit.start_us.saturating_add(steps.attention_us);
-        let gone_us = next_us.min(active_until_us.max(visit.start_us));
-        if let Some(last) = out.last().filter(|last| last.state >= visit.state) {
-            // A state that stands for later sessions too is not gone through again: states never fall.
-            out.push(Opportunity { state: last.state, ..*visit });
-            continue;
-        }
-        let ends_us = STILL_THERE_US.map(|still_us| visit.start_us.saturating_add(still_us).min(over_us));
-        let mut start_us = visit.start_us;
-        for (part, end_us) in (0..).zip(ends_us.into_iter().chain([over_us])) {
-            let gone = gone_us < end_us;
-            out.push(Opportunity { start_us, state: visit.state + part, gone, ..*visit });
-            if gone || end_us == over_us {
-                break;
-            }
-            start_us = end_us;
-        }
     }
 }
 

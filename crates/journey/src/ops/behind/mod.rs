@@ -8,7 +8,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use diptych_event::account::{self, MEMBER, Outcome, REVENUE_CENTS, SESSION_STARTED, UNTIL_US};
+use diptych_event::account::{self, MEMBER, Outcome, REVENUE_CENTS, SESSION_STARTED};
 use diptych_event::spec::{Match, TaskSpec};
 use diptych_event::time::parse_duration;
 use diptych_event::{Names, suggest};
@@ -110,8 +110,6 @@ pub struct Row {
     component: Box<str>,
     /// States of its opportunities.
     states: Box<[u16]>,
-    /// Which of them it was gone before the end of.
-    gone: Box<[bool]>,
     /// Signals with the position of the opportunity at which they were first met.
     met: Box<[(u16, u32)]>,
     /// Signals met at any time before the outcome.
@@ -240,7 +238,7 @@ impl Operator for Behind {
     }
 
     fn size_bytes(&self, partial: &Partial) -> usize {
-        let of_row = |row: &Row| size_of::<Row>() + row.component.len() + 3 * row.states.len() + 8 * row.met.len() + 2 * row.ever.len();
+        let of_row = |row: &Row| size_of::<Row>() + row.component.len() + 2 * row.states.len() + 8 * row.met.len() + 2 * row.ever.len();
         let of_stratum = |(stratum, rows): (&String, &Vec<Row>)| 64 + stratum.len() + rows.iter().map(of_row).sum::<usize>();
         size_of::<Partial>() + partial.strata.iter().map(of_stratum).sum::<usize>()
     }
@@ -251,7 +249,6 @@ impl Plan {
         Row {
             component: self.component(view, account).into(),
             states: account.states.into(),
-            gone: account.gone.into(),
             met: account.met.iter().filter_map(|met| Some((met.signal, met.at?))).collect(),
             ever: account.met.iter().map(|met| met.signal).collect(),
             lost: account.fate == Fate::Lost,
@@ -304,8 +301,7 @@ fn plan_design(params: &Params, context: &mut Context, stage: usize) -> Result<D
         context.notes.push(format!("stage \"{stage}\" has no `path`, so accounts are compared session by session"));
     }
     let path = path.into_iter().map(|step| context.matcher(step)).collect();
-    let until = context.catalog.columns.iter().position(|(name, _)| name == UNTIL_US);
-    Ok(Design::Steps(Steps { path, session: context.catalog.names.code(SESSION_STARTED), n_sessions, attention_us, until }))
+    Ok(Design::Steps(Steps { path, session: context.catalog.names.code(SESSION_STARTED), n_sessions, attention_us }))
 }
 
 /// Tells whether the success of a task enters a stage.
