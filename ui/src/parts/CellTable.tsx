@@ -184,12 +184,12 @@ function CohortGrid({ rows, operator, question }: { rows: Row[]; operator: strin
                       <button
                         type="button"
                         title={sentence(one, currency)}
-                        aria-label={sentence(one, currency)}
                         disabled={one.people === 0}
                         onClick={() => who.open({ operator, question, cell: one.id, group })}
                       >
                         {short}
                         {incomplete && "*"}
+                        <span className="visually-hidden"> {sentence(one, currency)}</span>
                       </button>
                     </td>
                   );

@@ -21,16 +21,24 @@ function parse(svg: string): SVGSVGElement | null {
   return document.importNode(root, true) as unknown as SVGSVGElement;
 }
 
-const LETTERS = /[^\p{L}\p{N}]/gu;
-
 /** The name of a mark contains what is written in it, so that who speaks what they see is understood (WCAG 2.5.3). */
 function nameByText(mark: Element) {
   const said = mark.getAttribute("aria-label") ?? mark.querySelector("title")?.textContent ?? "";
   mark.querySelector(":scope > title")?.remove();
-  const seen = [...mark.querySelectorAll("text")].map((text) => text.textContent?.trim()).join(" ");
-  const within = said.replace(LETTERS, "").includes(seen.replace(LETTERS, ""));
+  const texts = [...mark.querySelectorAll("text")];
+  for (const text of texts) text.after(" ");
+  const seen = texts.map(written).join(" ");
   mark.setAttribute("data-said", said);
-  mark.setAttribute("aria-label", within ? said : `${seen}; ${said}`);
+  mark.setAttribute("aria-label", ` ${said} `.includes(` ${seen} `) ? said : `${seen}; ${said}`);
+}
+
+/** What is written in a text, without the tooltip of a shortened one. */
+function written(text: Element): string {
+  const parts = [...text.childNodes].filter(({ nodeName }) => nodeName !== "title");
+  return parts
+    .map(({ textContent }) => textContent)
+    .join("")
+    .trim();
 }
 
 function markOf(target: EventTarget | null): SVGElement | null {
