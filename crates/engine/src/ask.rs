@@ -216,7 +216,7 @@ impl Workbench {
                 (Some(by), _) if group == "(none)" => format!("({by}) is null"),
                 (Some(by), _) => format!("cast(({by}) as varchar) = '{}'", group.replace('\'', "''")),
                 (None, Some(versus)) if group == versus => format!("({versus})"),
-                (None, Some(versus)) if group == not(&versus) => format!("not coalesce(({versus}), false)"),
+                (None, Some(versus)) if group == not(&versus) => format!("case when ({versus}) then false else true end"),
                 (None, Some(versus)) => {
                     return Err(EngineError::Wrong(format!("--group: the groups are \"{versus}\" and \"{}\"", not(&versus))));
                 }

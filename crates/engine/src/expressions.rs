@@ -11,6 +11,9 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, TryCast};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use diptych_event::suggest;
 
 use crate::EngineError;
@@ -26,6 +29,40 @@ pub struct Compiled {
     expression: Arc<dyn PhysicalExpr>,
     /// Names of the columns that it reads, in ascending order.
     pub columns: Vec<String>,
+}
+
+/// Most operators of an expression: each may nest one deeper, and every level takes stack where rows are evaluated.
+const OPERATORS_MAX: usize = 250;
+
+/// Says why a text has more operators than can be worked on; none where it has not.
+pub fn too_deep(sql: &str, operators_max: usize) -> Option<String> {
+    // What cannot be cut into words is refused by the parser, which says it better.
+    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize().ok()?;
+    let is_operator = |token: &Token| match token {
+        Token::Word(word) => matches!(
+            word.keyword,
+            Keyword::AND
+                | Keyword::OR
+                | Keyword::NOT
+                | Keyword::XOR
+                | Keyword::IS
+                | Keyword::LIKE
+                | Keyword::ILIKE
+                | Keyword::BETWEEN
+                | Keyword::WHEN
+                | Keyword::JOIN
+                | Keyword::UNION
+                | Keyword::EXCEPT
+                | Keyword::INTERSECT
+        ),
+        Token::Whitespace(_) | Token::Comma | Token::LParen | Token::RParen | Token::Period => false,
+        Token::Number(..) | Token::SingleQuotedString(_) | Token::DoubleQuotedString(_) => false,
+        _ => true,
+    };
+    let n_operators = tokens.iter().filter(|token| is_operator(token)).count();
+    (n_operators > operators_max).then(|| {
+        format!("{n_operators} operators are more than the {operators_max} that are worked on; `name in ('a', 'b', …)` stands for many comparisons")
+    })
 }
 
 /// Makes the session that every expression of this program runs in.
@@ -57,7 +94,7 @@ impl Compiler {
 
     /// Returns the first name in `sql` that is no column of `schema`.
     pub fn unknown_column(&self, sql: &str, schema: &SchemaRef) -> Option<String> {
-        if schema.field_with_name(sql.trim()).is_ok() {
+        if schema.field_with_name(sql.trim()).is_ok() || too_deep(sql, OPERATORS_MAX).is_some() {
             return None;
         }
         let df_schema = DFSchema::try_from(schema.clone()).ok()?;
@@ -75,6 +112,9 @@ impl Compiler {
     /// A cast that fails gives no value instead of stopping; text that meets a number counts as a number.
     pub fn compile(&self, place: &str, sql: &str, schema: &SchemaRef) -> Result<Compiled, EngineError> {
         let wrong = |what: String| EngineError::Sql { place: place.into(), sql: sql.into(), what };
+        if let Some(what) = too_deep(sql, OPERATORS_MAX) {
+            return Err(wrong(what));
+        }
         let df_schema = DFSchema::try_from(schema.clone()).map_err(|error| wrong(error.to_string()))?;
         // A text that is a column's name is that column, even where SQL has another use for the word (`user`, `order`).
         let parsed = match schema.field_with_name(sql.trim()) {

@@ -131,8 +131,24 @@ fn add_to_spec(text: &str, known: &Spec, guesses: &[Guess]) -> String {
         }
     }
     let sources: String = guesses.iter().map(|guess| write_source(guess, DATA_FILES)).collect();
-    let with_properties = add_to_block(text, "properties", &properties);
+    let has_money = guesses.iter().any(|guess| guess.choices.iter().any(|choice| choice.field == "value"));
+    let with_currency = match known.currency.is_none() && has_money {
+        true => add_after(text, "format:", CURRENCY_LINE),
+        false => text.to_owned(),
+    };
+    let with_properties = add_to_block(&with_currency, "properties", &properties);
     add_to_block(&with_properties, "sources", &sources)
+}
+
+/// The currency of a spec that the files do not tell.
+const CURRENCY_LINE: &str = "currency: EUR          # of money without a currency of its own; please check\n";
+
+/// Puts a line after the one that begins so.
+fn add_after(text: &str, start: &str, line: &str) -> String {
+    text.split_inclusive('\n').fold(String::new(), |done, known| {
+        let end = if known.ends_with('\n') { "" } else { "\n" };
+        if known.starts_with(start) { format!("{done}{known}{end}{line}") } else { done + known }
+    })
 }
 
 /// Puts lines at the start of a block of the outermost level, making the block where there is none.
@@ -563,7 +579,7 @@ fn write_spec(name: &str, folder: &str, guesses: &[Guess]) -> String {
         yaml(if name.is_empty() { "workspace" } else { name })
     );
     if guesses.iter().any(|guess| guess.choices.iter().any(|choice| choice.field == "value")) {
-        text.push_str("currency: EUR          # of money without a currency of its own; please check\n");
+        text.push_str(CURRENCY_LINE);
     }
     text.push_str("session:\n  gap: 30m             # a longer gap between two events of a person starts a new session\n");
     let declared = declared(guesses);

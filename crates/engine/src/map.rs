@@ -63,12 +63,12 @@ pub struct Shown {
     pub cell: Option<Cell>,
     /// The question that it answers.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub question: Option<Asked>,
+    pub question: Option<AskedCell>,
 }
 
 /// A question that can be opened from a map.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Asked {
+pub struct AskedCell {
     /// The operator.
     pub operator: &'static str,
     /// Its parameters.
@@ -124,7 +124,7 @@ pub struct Edge {
     pub shown: Shown,
 }
 
-impl Asked {
+impl AskedCell {
     /// Makes the words and the cell of an answer to this question.
     fn shown(self, cell: &Cell) -> Shown {
         Shown { text: numbers::with_interval(cell), cell: Some(cell.clone()), question: Some(self) }
@@ -141,7 +141,7 @@ impl Told {
     /// Returns a cell with its question.
     fn cell(&self, id: &str) -> Option<Shown> {
         let cell = self.answer.cells.iter().find(|cell| cell.id == id)?;
-        let asked = Asked { operator: self.answer.operator, params: self.params.clone(), cell: id.to_owned() };
+        let asked = AskedCell { operator: self.answer.operator, params: self.params.clone(), cell: id.to_owned() };
         Some(asked.shown(cell))
     }
 }

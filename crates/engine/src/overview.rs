@@ -122,7 +122,7 @@ impl Workbench {
             users,
             observed_from: span.as_ref().map(|catalog| format_instant(catalog.first_us)),
             observed_until: span.as_ref().map(|catalog| format_instant(catalog.observed_until_us)),
-            generation: timelines.map_or_else(String::new, |timelines| timelines.generation),
+            generation: timelines.map_or_else(String::new, |timelines| crate::fingerprint(timelines.generation.as_bytes())),
             names,
             columns: self.column_cards(),
             stages: spec.stages.iter().map(|stage| stage.name.text.clone()).collect(),

@@ -27,12 +27,13 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::DataFusionError;
 use datafusion::datasource::MemTable;
 use datafusion::execution::context::SQLOptions;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use diptych_store::log::Log;
 use serde_json::Value;
 
 use crate::EngineError;
-use crate::expressions::session_within;
+use crate::expressions::{session_within, too_deep};
 use crate::workspace::Workbench;
 
 /// Tables that a query may name.
@@ -40,8 +41,12 @@ pub fn tables() -> impl Iterator<Item = &'static str> {
     ["events", "quarantine", "imports", "series", "notes"].into_iter().chain(derived::DERIVED.iter().map(|(name, _)| *name))
 }
 
-/// Longest query: longer ones nest so deep that reading them takes more stack than there is.
-const QUERY_BYTES_MAX: usize = 64 << 10;
+/// Longest query, and most operators of one: longer ones nest so deep that they take more stack than there is.
+const QUERY_BYTES_MAX: usize = 16 << 10;
+const OPERATORS_MAX: usize = 500;
+
+/// Stack of the threads that plan and run a query.
+const STACK_BYTES: usize = 16 << 20;
 
 /// What a query may take; nothing is limited unless said.
 #[derive(Debug, Clone, Default)]
@@ -159,14 +164,14 @@ impl Workbench {
 
     /// Runs a query that may take only so much.
     pub fn sql_within(&self, query: &str, limits: &SqlLimits) -> Result<Rows, EngineError> {
-        if query.len() > QUERY_BYTES_MAX {
-            return Err(EngineError::Wrong(format!(
-                "the query has more than {QUERY_BYTES_MAX} bytes; put long lists of values into a file and import it"
-            )));
+        let too_long = format!("a query may have {QUERY_BYTES_MAX} bytes; put long lists of values into a file and import it");
+        let too_deep = too_deep(query, OPERATORS_MAX).or((query.len() > QUERY_BYTES_MAX).then_some(too_long));
+        if let Some(what) = too_deep {
+            return Err(EngineError::Wrong(what));
         }
         let log = Log::open(&self.store()?)?;
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| EngineError::Wrong(error.to_string()))?;
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime = builder.enable_all().thread_stack_size(STACK_BYTES).build().map_err(|error| EngineError::Wrong(error.to_string()))?;
         let context = session_within(limits.memory_bytes)?;
         let wrong = |error: DataFusionError| match (error.find_root(), limits.memory_bytes) {
             (DataFusionError::ResourcesExhausted(_), Some(limit_bytes)) => EngineError::Memory { limit_bytes },
@@ -177,25 +182,19 @@ impl Workbench {
             let table = MemTable::try_new(rows.schema(), vec![vec![rows]]).map_err(wrong)?;
             context.register_table(name, Arc::new(table)).map_err(wrong)?;
         }
-        let run = async {
+        let rows = runtime.block_on(async {
             register_log(&context, &log).await?;
-            let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-            let frame = context.sql_with_options(query, options).await.map_err(wrong)?;
-            let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
-            // One row more than wanted tells whether there are more.
-            let frame = match limits.n_rows {
-                Some(n_rows) => frame.limit(0, Some(n_rows.saturating_add(1))).map_err(wrong)?,
-                None => frame,
+            // On a thread of its own, so that a step that takes long does not keep the clock from being looked at.
+            let running = tokio::spawn(run(context, query.to_owned(), limits.n_rows));
+            let ended = match limits.time {
+                Some(limit) => tokio::time::timeout(limit, running).await.map_err(|_| EngineError::Time { limit })?,
+                None => running.await,
             };
-            let batches = frame.collect().await.map_err(wrong)?;
-            Ok(Rows { schema, batches, is_cut: false })
-        };
-        let rows = match limits.time {
-            Some(time) => {
-                runtime.block_on(async { tokio::time::timeout(time, run).await }).unwrap_or(Err(EngineError::Time { limit: time }))
+            match ended {
+                Ok(rows) => rows.map_err(wrong),
+                Err(error) => Err(EngineError::Wrong(format!("the query cannot be worked on: {error}"))),
             }
-            None => runtime.block_on(run),
-        };
+        });
         // Threads that are still busy with a query that was given up end at their next step, and nobody waits for them.
         runtime.shutdown_background();
         let mut rows = rows?;
@@ -216,6 +215,20 @@ impl Workbench {
         }
         first
     }
+}
+
+/// Plans a query that only reads, and collects its rows: one more than wanted tells whether there are more.
+async fn run(context: SessionContext, query: String, n_rows: Option<usize>) -> Result<Rows, DataFusionError> {
+    let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    let frame = context.sql_with_options(&query, options).await?;
+    let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
+    // The explanation of a plan is not to be planned around.
+    let is_explanation = matches!(frame.logical_plan(), LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
+    let frame = match n_rows.filter(|_| !is_explanation) {
+        Some(n_rows) => frame.limit(0, Some(n_rows.saturating_add(1)))?,
+        None => frame,
+    };
+    Ok(Rows { schema, batches: frame.collect().await?, is_cut: false })
 }
 
 /// Registers the log's files as they stand now: a fixed list, so that a write meanwhile is not half seen.
