@@ -109,7 +109,7 @@ impl Workbench {
             let path: PathBuf = self.store()?.store(&format!("retry-{}.csv", rows.len()));
             fs::write(&path, export_csv(&rows)).map_err(|error| EngineError::file(&path, format!("cannot be written: {error}")))?;
             let options = import::Options { source: Some(source), ..options.clone() };
-            let result = import::import(self, &[path.clone()], &options, progress);
+            let result = import::import(self, std::slice::from_ref(&path), &options, progress);
             let _ = fs::remove_file(&path);
             imported.extend(result?);
         }

@@ -53,6 +53,9 @@ pub struct Note {
     pub place: Option<String>,
 }
 
+/// Measure, channel and place.
+type Of = (String, Option<String>, Option<String>);
+
 impl Workbench {
     /// Reads the series and the notes of the log.
     pub fn context(&self) -> Result<Context, EngineError> {
@@ -70,7 +73,7 @@ impl Workbench {
             .filter(|row| withdraws(row))
             .map(|row| (text(row, 1), text(row, 2).unwrap_or_default().replacen(" withdrawn:", ":", 1)))
             .collect();
-        let mut series: BTreeMap<(String, Option<String>, Option<String>), Vec<(String, f64)>> = BTreeMap::new();
+        let mut series: BTreeMap<Of, Vec<(String, f64)>> = BTreeMap::new();
         let mut notes = Vec::new();
         for row in rows.iter().filter(|row| !withdraws(row)) {
             if withdrawn.contains(&(text(row, 1), text(row, 2).unwrap_or_default())) {

@@ -22,7 +22,7 @@ pub struct Problem {
     pub detail: String,
     /// Where it is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub place: Option<Place>,
+    pub place: Option<Box<Place>>,
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
@@ -88,7 +88,7 @@ impl Problem {
 
     /// Adds the field of the request that is wrong.
     pub fn at_field(mut self, field: impl Into<String>) -> Self {
-        self.place = Some(Place { field: Some(field.into()), ..Place::default() });
+        self.place = Some(Box::new(Place { field: Some(field.into()), ..Place::default() }));
         self
     }
 
@@ -102,7 +102,7 @@ impl Problem {
     pub fn spec(error: &SpecError) -> Self {
         let known = |number: u64| (number > 0).then_some(number);
         let place = Place { file: Some(SPEC_FILE.into()), line: known(error.line), column: known(error.column), field: None };
-        Self { place: Some(place), ..Self::new("spec", error.what.clone()) }
+        Self { place: Some(Box::new(place)), ..Self::new("spec", error.what.clone()) }
     }
 
     /// Makes the failure of a defect.
