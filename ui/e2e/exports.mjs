@@ -17,12 +17,14 @@ async function openAll(page, menu, expected) {
   await menu.click();
   const names = await menu.locator("xpath=following-sibling::div").getByRole("button").allInnerTexts();
   ok(JSON.stringify(names) === JSON.stringify(expected), `formats ${names} are ${expected}`);
+  const closed = menu.locator("xpath=following-sibling::div");
   for (const name of names) {
-    if ((await menu.getAttribute("aria-expanded")) === "false") await menu.click();
     const [download] = await Promise.all([
       page.waitForEvent("download"),
       menu.locator("xpath=following-sibling::div").getByRole("button", { name, exact: true }).click(),
     ]);
+    await closed.waitFor({ state: "hidden" });
+    await menu.click();
     const bytes = await readFile(await download.path());
     ok(bytes.length > 20 && LOOKS[name](bytes), `${download.suggestedFilename()} is ${name}`);
   }

@@ -3,6 +3,7 @@ import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import { Link, Redirect, Route, Switch, useLocation } from "wouter";
 import { ProblemError } from "./api/client";
 import type { Problem } from "./api/types";
+import { Boundary } from "./parts/Boundary";
 import { Motif, type Part } from "./parts/Motif";
 import { PeoplePanel } from "./parts/PeoplePanel";
 import { Empty, Loading, ProblemCard } from "./parts/States";
@@ -128,33 +129,35 @@ function Frame() {
           </div>
         </header>
         <main id="main" tabIndex={-1}>
-          <Suspense fallback={<Loading label="Opening" />}>
-            <Switch>
-              <Route path="/start" component={Start} />
-              <Route path="/data/:tab?" component={Data} />
-              {first && (
+          <Boundary place={location}>
+            <Suspense fallback={<Loading label="Opening" />}>
+              <Switch>
+                <Route path="/start" component={Start} />
+                <Route path="/data/:tab?" component={Data} />
+                {first && (
+                  <Route>
+                    <Redirect to="/start" replace />
+                  </Route>
+                )}
+                {workspace.state === "broken_spec" && (
+                  <Route>
+                    <Broken problem={workspace.problem} />
+                  </Route>
+                )}
+                <Route path="/" component={Overview} />
+                <Route path="/map" component={JourneyMap} />
+                <Route path="/tasks/:view?" component={Tasks} />
+                <Route path="/hinge" component={Hinge} />
+                <Route path="/explore/:operator?" component={Explore} />
+                <Route path="/people" component={People} />
                 <Route>
-                  <Redirect to="/start" replace />
+                  <Empty whole title="There is no such page">
+                    <Link href="/">Go to the overview</Link>
+                  </Empty>
                 </Route>
-              )}
-              {workspace.state === "broken_spec" && (
-                <Route>
-                  <Broken problem={workspace.problem} />
-                </Route>
-              )}
-              <Route path="/" component={Overview} />
-              <Route path="/map" component={JourneyMap} />
-              <Route path="/tasks/:view?" component={Tasks} />
-              <Route path="/hinge" component={Hinge} />
-              <Route path="/explore/:operator?" component={Explore} />
-              <Route path="/people" component={People} />
-              <Route>
-                <Empty whole title="There is no such page">
-                  <Link href="/">Go to the overview</Link>
-                </Empty>
-              </Route>
-            </Switch>
-          </Suspense>
+              </Switch>
+            </Suspense>
+          </Boundary>
         </main>
       </div>
       <PeoplePanel />

@@ -31,7 +31,7 @@ export function MapPicture({ kind, name = "" }: { kind: "customer" | "task" | "f
     <div ref={holder}>
       {drawn.isPending && <Loading label="Drawing" />}
       {drawn.error && <ProblemCard error={drawn.error} retry={() => drawn.refetch()} />}
-      {drawn.data && <Picture svg={drawn.data} onOpen={openMark} />}
+      {drawn.data && <Picture svg={drawn.data} onOpen={openMark} fields={kind === "customer"} />}
     </div>
   );
 }

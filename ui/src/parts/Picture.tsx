@@ -45,7 +45,14 @@ function markOf(target: EventTarget | null): SVGElement | null {
   return target instanceof Element ? target.closest<SVGElement>("[data-cell]") : null;
 }
 
-export function Picture({ svg, onOpen }: { svg: string; onOpen?: (mark: Mark) => void }) {
+interface Props {
+  svg: string;
+  onOpen?: (mark: Mark) => void;
+  /** Whether marks are fields that do not overlap, and so open wherever they are touched. */
+  fields?: boolean;
+}
+
+export function Picture({ svg, onOpen, fields = false }: Props) {
   const holder = useRef<HTMLDivElement>(null);
   const [tip, setTip] = useState<{ text: string; x: number; y: number } | null>(null);
 
@@ -97,7 +104,7 @@ export function Picture({ svg, onOpen }: { svg: string; onOpen?: (mark: Mark) =>
   }, []);
 
   return (
-    <div className="picture">
+    <div className={fields ? "picture fields" : "picture"}>
       <div className="picture-svg" ref={holder} />
       {tip && (
         <div className="picture-tip" style={{ left: tip.x, top: tip.y }} aria-hidden="true">
