@@ -10,7 +10,7 @@ const LOOKS = {
   HTML: (bytes) => /<!doctype html|<html/i.test(bytes.subarray(0, 400).toString()),
   JSON: (bytes) => JSON.parse(bytes.toString()) !== null,
   CSV: (bytes) => bytes.toString().split("\n")[0].includes(","),
-  MD: (bytes) => bytes.toString().includes("|"),
+  MD: (bytes) => /^# \S/m.test(bytes.toString()),
 };
 
 async function openAll(page, menu, expected) {
