@@ -17,6 +17,9 @@ const N_SHARDS: u32 = 64;
 /// Serves a workspace.
 pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let root = run::dir(matches);
+    if is_empty(root) {
+        init::init(root, &[], N_SHARDS)?;
+    }
     anyhow::ensure!(root.join(SPEC_FILE).exists(), "{}: there is no {SPEC_FILE}; make a workspace with `diptych init`", root.display());
     let listen: SocketAddr = *matches.get_one("listen").expect("it has a default");
     let token = matches.get_one::<String>("token").cloned();
@@ -24,6 +27,11 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let options = Options { listen, token, ..Options::new(root.to_owned()) };
     let running = start(options.clone()).with_context(|| format!("{listen}: cannot listen here"))?;
     announce(&running, &options, matches.get_flag("open"))
+}
+
+/// Tells whether a folder is not there yet or holds nothing, so that the app may begin in it.
+fn is_empty(root: &Path) -> bool {
+    std::fs::read_dir(root).map_or_else(|error| error.kind() == ErrorKind::NotFound, |mut entries| entries.next().is_none())
 }
 
 /// Opens the app on the current folder if it is a workspace, else on the one in the home folder.

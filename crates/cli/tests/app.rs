@@ -60,8 +60,8 @@ fn the_app_works_in_a_browser() {
     let dir = tempfile::tempdir().unwrap();
     let bakery = dir.path().join("bakery");
     ok(&["demo", "bakery", "--customers", "400", "--seed", "7", "-o", bakery.to_str().unwrap()]);
+    // The app begins in a folder that is not there yet.
     let empty = dir.path().join("empty");
-    ok(&["init", empty.to_str().unwrap()]);
     let (served, empty) = (Serving::start(&bakery), Serving::start(&empty));
     let mut tests = Command::new("node");
     tests

@@ -58,6 +58,7 @@ fn a_served_workspace_answers_as_the_command_line_does() {
 #[test]
 fn what_cannot_be_served_is_said() {
     let dir = tempfile::tempdir().unwrap();
+    file(dir.path(), "letter.txt", "somebody's own folder");
     assert!(fails(&["serve", dir.path().to_str().unwrap()]).contains("diptych init"));
     let dir = workspace(SPEC);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
