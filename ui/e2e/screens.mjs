@@ -1,0 +1,28 @@
+// Pictures of every screen over a running server, for docs/screens: node e2e/screens.mjs URL NAME FOLDER
+// One width and theme per picture: the wide light screens of every workspace, and with --all narrow and dark ones too.
+import { chromium } from "playwright-core";
+
+const [url, name, folder, all] = process.argv.slice(2);
+const ask = async (path, body) => {
+  const init = body && { method: "POST", headers: { "content-type": "application/json", "x-diptych": "1" }, body: JSON.stringify(body) };
+  return (await fetch(url.replace(/\/$/, "") + path, init)).json();
+};
+const workspace = await ask("/api/workspace");
+const who = await ask("/api/who/sessions", { cell: "sessions", limit: 1, offset: 20 });
+const screens = { overview: "/", tasks: "/tasks", explore: "/explore", data: "/data" };
+if (workspace.has.stages) Object.assign(screens, { map: "/map", hinge: "/hinge" });
+if (who.units?.length > 0) screens.person = `/people?user=${encodeURIComponent(who.units[0].actor)}`;
+
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+for (const [screen, path] of Object.entries(screens)) {
+  for (const [width, colorScheme] of all ? [[1280, "light"], [1280, "dark"], [400, "light"]] : [[1280, "light"]]) {
+    const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme, reducedMotion: "reduce" });
+    await page.goto(url.replace(/\/$/, "") + path);
+    await page.waitForLoadState("networkidle");
+    await page.waitForTimeout(500);
+    const suffix = width === 1280 && colorScheme === "light" ? "" : `-${width === 400 ? "narrow" : "dark"}`;
+    await page.screenshot({ path: `${folder}/${name}-${screen}${suffix}.jpg`, type: "jpeg", quality: 72, fullPage: width === 1280 });
+    await page.close();
+  }
+}
+await browser.close();
