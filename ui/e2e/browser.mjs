@@ -7,8 +7,9 @@ export const files = process.env.DIPTYCH_FILES;
 
 const tests = [];
 
-export function test(name, needs, work) {
-  tests.push({ name, needs, work });
+/** Adds a test; with `alongside` it runs with the others that have it, after all that have not. */
+export function test(name, needs, work, alongside = false) {
+  tests.push({ name, needs, work, alongside });
 }
 
 let browser;
@@ -62,12 +63,11 @@ export async function run() {
   browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
   let failed = 0;
   const only = process.argv[2];
-  for (const { name, needs, work } of tests) {
-    if (only && !name.includes(only)) continue;
+  const runOne = async ({ name, needs, work }) => {
     const missing = needs.filter((variable) => !process.env[variable]);
     if (missing.length > 0) {
       console.log(`skip  ${name} (needs ${missing.join(", ")})`);
-      continue;
+      return;
     }
     const start = Date.now();
     try {
@@ -77,7 +77,11 @@ export async function run() {
       failed++;
       console.log(`FAIL  ${name}\n      ${error.stack?.split("\n").slice(0, 6).join("\n      ")}`);
     }
-  }
+  };
+  const wanted = tests.filter(({ name }) => !only || name.includes(only));
+  for (const one of wanted.filter(({ alongside }) => !alongside)) await runOne(one);
+  // What only reads, and long, is run side by side.
+  await Promise.all(wanted.filter(({ alongside }) => alongside).map(runOne));
   await browser.close();
   return failed;
 }

@@ -15,7 +15,13 @@ if (who.units?.length > 0) screens.person = `/people?user=${encodeURIComponent(w
 
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
 for (const [screen, path] of Object.entries(screens)) {
-  for (const [width, colorScheme] of all ? [[1280, "light"], [1280, "dark"], [400, "light"]] : [[1280, "light"]]) {
+  for (const [width, colorScheme] of all
+    ? [
+        [1280, "light"],
+        [1280, "dark"],
+        [400, "light"],
+      ]
+    : [[1280, "light"]]) {
     const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme, reducedMotion: "reduce" });
     await page.goto(url.replace(/\/$/, "") + path);
     await page.waitForLoadState("networkidle");

@@ -59,7 +59,8 @@ fn the_app_works_in_a_browser() {
     let Some(ui) = browser_tests() else { return };
     let dir = tempfile::tempdir().unwrap();
     let bakery = dir.path().join("bakery");
-    ok(&["demo", "bakery", "--customers", "400", "--seed", "7", "-o", bakery.to_str().unwrap()]);
+    // As large as `make demo`: the hinge names a friction, whose people the tests follow.
+    ok(&["demo", "bakery", "-o", bakery.to_str().unwrap()]);
     // The app begins in a folder that is not there yet.
     let empty = dir.path().join("empty");
     let (served, empty) = (Serving::start(&bakery), Serving::start(&empty));
