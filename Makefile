@@ -5,7 +5,7 @@ CARGO ?= cargo
 # Real data for tests; without it they say "skipped: no data". docs/testing.md says what belongs there.
 export DIPTYCH_DATA ?= $(abspath $(wildcard ../shared/data))
 
-.PHONY: demo test verify bench lint build gen tools peers ui browser
+.PHONY: demo test verify bench lint build gen tools peers ui browser dist
 
 demo: tools ui
 	$(CARGO) run --quiet -p diptych-cli -- demo
@@ -70,6 +70,15 @@ ui/node_modules/.package-lock.json: ui/package-lock.json
 	@# Not npm ci, which insists on the optional packages of other platforms; the lock file gives the versions all the same.
 	cd ui && npm install --no-save --no-audit --no-fund --silent
 	@touch $@
+
+# One archive for this platform: unpack it anywhere and run it; neither Rust nor Node is needed there.
+dist: tools ui
+	$(CARGO) build --release --quiet -p diptych-cli
+	rm -rf dist && mkdir -p dist/diptych
+	cp "$${CARGO_TARGET_DIR:-target}/release/diptych" README.md LICENSE-MIT LICENSE-APACHE dist/diptych/
+	cp -r examples dist/diptych/examples
+	tar -C dist -czf dist/diptych-$$(uname -s | tr A-Z a-z)-$$(uname -m).tar.gz diptych
+	@ls -lh dist/*.tar.gz
 
 # Chromium for the tests of the web app, which are skipped without it.
 browser:

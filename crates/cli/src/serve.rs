@@ -62,7 +62,8 @@ pub fn open_on(root: &Path) -> anyhow::Result<()> {
 
 fn announce(running: &Running, options: &Options, open: bool) -> anyhow::Result<()> {
     let url = running.url(options.token.as_deref());
-    print(&format!("{} is served at {url}\nCtrl-C ends it.", options.root.display()))?;
+    // Whoever reads this may go away; the app is served all the same.
+    let _ = print(&format!("{} is served at {url}\nCtrl-C ends it.", options.root.display()));
     if open && let Err(error) = open::that_detached(&url) {
         print(&format!("The browser could not be opened ({error}); open the address by hand."))?;
     }

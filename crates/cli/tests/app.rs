@@ -25,7 +25,7 @@ impl Serving {
         let mut child = diptych().args(arguments).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let url = line.split("served at ").nth(1).expect("the server says where it is").trim().to_owned();
+        let url = line.split("served at ").nth(1).expect("the server says where it is").trim().trim_end_matches('/').to_owned();
         Self { child, url }
     }
 }
