@@ -9,18 +9,11 @@ import json
 import os
 import shutil
 
-from load import make_load, new_workspace, store_bytes, watched
+from load import SPEC, make_load, new_workspace, store_bytes, watched
 
-SPEC = """format: 1
-name: Load (generated)
-zone: UTC
-currency: EUR
-properties:
-  plan: { type: text }
-  country: { type: text }
-  campaign: { type: text }
-  sku: { type: text }
-  amount_cents: { type: integer }
+MONEY = """        fields: { value_cents: "case when name in ('e0003', 'e0004') then amount_cents end", currency: "'EUR'" }
+"""
+JOURNEYS = """currency: EUR
 hinge:
   strata: [country, plan]
 channels:
@@ -38,18 +31,6 @@ frictions:
   error: { events: e0009 | e0010 }
   rage: { rule: rage_click, events: e0011 | e0012, column: page }
   back: { rule: back_and_forth, events: e0013 | e0014 }
-sources:
-  load:
-    files: ["events-*.parquet"]
-    each:
-      time: time
-      event_id: event_id
-      user: user
-      page: page
-      properties: { plan: plan, country: country, campaign: campaign, sku: sku, amount_cents: amount_cents }
-    events:
-      - name: name
-        fields: { value_cents: "case when name in ('e0003', 'e0004') then amount_cents end", currency: "'EUR'" }
 """
 
 
@@ -68,7 +49,8 @@ def main():
 
     if not options.keep:
         files = make_load(options.diptych, os.path.join(options.folder, "load"), options.events)
-        new_workspace(workspace, SPEC)
+        # The load's one event is the last line of its spec.
+        new_workspace(workspace, SPEC + MONEY + JOURNEYS)
         note("import", watched([options.diptych, "import", workspace, *files]))
     rebuilt = os.path.join(workspace, "store", "accounts")
     if os.path.exists(rebuilt):

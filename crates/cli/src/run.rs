@@ -16,9 +16,6 @@ use crate::business::Business;
 use crate::progress::{ImportBar, QuestionBar, rows_bar};
 use crate::{demo, params, render, serve};
 
-/// Pixels of a PNG for each of the picture, so that it is sharp in print and on dense screens.
-const PIXELS_PER_PIXEL: f32 = 2.0;
-
 /// Runs the command that was given.
 pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let Some((name, matches)) = matches.subcommand() else { return serve::open_app() };
@@ -250,7 +247,7 @@ fn map(bench: &Workbench, matches: &ArgMatches) -> anyhow::Result<()> {
     };
     let bytes = match path.extension().and_then(|ending| ending.to_str()) {
         Some("svg") => svg.into_bytes(),
-        Some("png") => drawn::png(&svg, PIXELS_PER_PIXEL)?,
+        Some("png") => drawn::png(&svg, drawn::PIXELS_PER_PIXEL)?,
         Some("pdf") => drawn::pdf(&svg)?,
         Some("html") => html.into_bytes(),
         Some("md") => markdown.into_bytes(),
@@ -325,7 +322,7 @@ fn ask(bench: &Workbench, matches: &ArgMatches) -> anyhow::Result<()> {
         "json" => answer.to_json().into_bytes(),
         "csv" => answer.to_csv().into_bytes(),
         "svg" => svg().into_bytes(),
-        "png" => drawn::png(&svg(), PIXELS_PER_PIXEL)?,
+        "png" => drawn::png(&svg(), drawn::PIXELS_PER_PIXEL)?,
         _ => render::answer(&answer).into_bytes(),
     };
     deliver(matches, &bytes)

@@ -9,6 +9,9 @@ use crate::answer::{Answer, Window};
 use crate::map::{Flow, JourneyMap, Node};
 use crate::report::{Fact, Report};
 
+/// Pixels of a PNG for each of the picture, so that it is sharp in print and on dense screens.
+pub const PIXELS_PER_PIXEL: f32 = 2.0;
+
 impl From<PictureError> for EngineError {
     fn from(error: PictureError) -> Self {
         Self::Wrong(error.to_string())

@@ -3,6 +3,7 @@
 use diptych_event::time::format_duration;
 use diptych_journey::Cell;
 use diptych_journey::seam::Unit;
+pub use diptych_picture::thousands;
 
 /// Shares under this base are written as `x of n` (METRICS C8).
 const LOW_N: u64 = 30;
@@ -65,19 +66,6 @@ fn duration(value_us: f64) -> String {
         return format!("{:.2}s", rounded / 1e6);
     }
     format_duration(rounded as i64)
-}
-
-/// Writes a number with commas between thousands.
-pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod theme;
 
 pub use drawing::{Drawing, Group, svg};
 pub use maps::{FlowEdge, FlowStep, Kind, Lane, Map, MapCell, StepKind, TaskFlow, customer_map, task_flow};
+pub use numbers::thousands;
 pub use pages::{Section, pages};
 pub use print::{PictureError, pdf, pdf_pages, png};
 pub use theme::Theme;

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use diptych_engine::ask::Limits;
-use diptych_engine::drawn::png;
+use diptych_engine::drawn::{PIXELS_PER_PIXEL, png};
 use diptych_engine::seam::{Cell, Witness};
 use diptych_engine::{Answer, Modifiers, Question};
 use schemars::JsonSchema;
@@ -195,9 +195,6 @@ fn stream(app: App, operator: String, asked: Asked) -> Response {
     });
     response
 }
-
-/// Pixels of a PNG for each of the picture, so that it is sharp in print and on dense screens.
-pub const PIXELS_PER_PIXEL: f32 = 2.0;
 
 /// Pixels that a picture is wide unless the asker says.
 pub const WIDTH: u32 = 960;

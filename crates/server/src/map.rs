@@ -5,7 +5,7 @@ use axum::response::Response;
 use diptych_engine::drawn;
 use serde::{Deserialize, Serialize};
 
-use crate::ask::{PIXELS_PER_PIXEL, Theme, WIDTH};
+use crate::ask::{Theme, WIDTH};
 use crate::problem::Problem;
 use crate::request::{Params, answer_json, media};
 use crate::state::{App, work};
@@ -74,7 +74,7 @@ fn written(
         Format::Md => media("text/markdown; charset=utf-8", markdown()),
         Format::Html => media("text/html; charset=utf-8", html()),
         Format::Svg => media("image/svg+xml", svg()),
-        Format::Png => media("image/png", drawn::png(&svg(), PIXELS_PER_PIXEL)?),
+        Format::Png => media("image/png", drawn::png(&svg(), drawn::PIXELS_PER_PIXEL)?),
         Format::Pdf => media("application/pdf", drawn::pdf(&svg())?),
     })
 }

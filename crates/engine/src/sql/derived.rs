@@ -160,7 +160,7 @@ impl Workbench {
                 ("users", _) => of_users.each_actor(
                     |_| Ok(()),
                     |(), actor, view, rows| {
-                        sheet.row(&[actor_of(actor), first(view, &rows), last(view, &rows), Value::Integer(rows.len() as i64)]);
+                        sheet.row(&[Value::Text(actor), first(view, &rows), last(view, &rows), Value::Integer(rows.len() as i64)]);
                     },
                 )?,
                 ("sessions", _) => of_users.each_actor(
@@ -168,7 +168,7 @@ impl Workbench {
                     |(), actor, view, rows| {
                         for session in derive::sessions(&view.shard, rows, of_users.catalog.session_gap_us) {
                             sheet.row(&[
-                                actor_of(actor),
+                                Value::Text(actor),
                                 first(view, &session),
                                 last(view, &session),
                                 Value::Integer(session.len() as i64),
@@ -200,7 +200,7 @@ impl Workbench {
             let names: Vec<&str> = rules.names().collect();
             rules.attempts(view, rows, &mut |attempt| {
                 sheet.row(&[
-                    actor_of(actor),
+                    Value::Text(actor),
                     Value::Text(names[attempt.task]),
                     Value::Text(attempt.outcome.word()),
                     Value::Time(view.shard.time_us[attempt.first_row]),
@@ -212,10 +212,6 @@ impl Workbench {
             });
         })
     }
-}
-
-fn actor_of(actor: &str) -> Value<'_> {
-    Value::Text(actor)
 }
 
 fn first<'a>(view: &View, rows: &Range<usize>) -> Value<'a> {
@@ -236,7 +232,7 @@ fn frictions_met(
         let names: Vec<&str> = rules.names().collect();
         rules.episodes(view, rows, &mut |episode| {
             sheet.row(&[
-                actor_of(actor),
+                Value::Text(actor),
                 Value::Text(names[episode.friction]),
                 Value::Time(view.shard.time_us[episode.first_row]),
                 Value::Time(episode.met_us),
@@ -261,7 +257,7 @@ fn accounts_seen(accounts: &Reading, sheet: &mut Sheet) -> Result<(), EngineErro
                 _ => None,
             });
             let revenue = cents.reduce(|a, b| a + b).map_or(Value::Missing, Value::Integer);
-            sheet.row(&[actor_of(account), first(view, &rows), last(view, &rows), Value::Integer(members.len() as i64), revenue]);
+            sheet.row(&[Value::Text(account), first(view, &rows), last(view, &rows), Value::Integer(members.len() as i64), revenue]);
         },
     )
 }
@@ -278,7 +274,14 @@ fn stays(accounts: &Reading, sheet: &mut Sheet) -> Result<(), EngineError> {
                 End::Open => ("open", Value::Missing),
             };
             let ended = if stay.end == End::Open { Value::Missing } else { Value::Time(stay.ended_us) };
-            sheet.row(&[actor_of(account), Value::Text(&names[stay.stage]), Value::Time(stay.entered_us), ended, Value::Text(how), next]);
+            sheet.row(&[
+                Value::Text(account),
+                Value::Text(&names[stay.stage]),
+                Value::Time(stay.entered_us),
+                ended,
+                Value::Text(how),
+                next,
+            ]);
         });
     })
 }
@@ -295,7 +298,7 @@ fn touchpoints(accounts: &Reading, sheet: &mut Sheet) -> Result<(), EngineError>
                 let by =
                     code(view, member, row).map_or(Value::Missing, |code| Value::Text(accounts.timelines.dictionaries[member].text(code)));
                 let channel = Value::Text(accounts.timelines.dictionaries[channel].text(of_channel));
-                sheet.row(&[actor_of(account), Value::Time(view.shard.time_us[row]), channel, by]);
+                sheet.row(&[Value::Text(account), Value::Time(view.shard.time_us[row]), channel, by]);
             }
         },
     )
