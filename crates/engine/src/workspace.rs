@@ -148,7 +148,7 @@ impl Workbench {
 
     /// Reads the records of the log: memberships, profiles, merges.
     pub fn relations(&self) -> Result<Relations, EngineError> {
-        Ok(Relations::read(&Log::open(&self.store()?)?)?)
+        Ok(Timelines::relations(&self.store()?)?)
     }
 
     /// Opens the timelines, first bringing them up to the log when a killed import or a changed spec left them behind.
@@ -156,10 +156,10 @@ impl Workbench {
     /// Returns a remark when they are behind and another process is writing.
     pub fn timelines(&self) -> Result<(Timelines, Option<String>), EngineError> {
         let store = self.store()?;
-        let log = Log::open(&store)?;
         let wanted = self.wanted();
         let mut remark = None;
-        if !Timelines::covers(&store, &wanted, &log)? {
+        if !Timelines::covers(&store, &wanted)? {
+            let log = Log::open(&store)?;
             match store.lock() {
                 Ok(lock) => timelines::update(&store, &log, &wanted, &lock, &mut |_, _| {})?,
                 Err(StoreError::Locked { .. }) => {

@@ -65,7 +65,7 @@ impl Log {
     pub fn open(workspace: &Workspace) -> Result<Self, StoreError> {
         let root = workspace.store("log");
         if !root.join("_delta_log").is_dir() {
-            return Err(StoreError::NotAWorkspace { root: workspace.root().to_owned(), missing: "store/log (nothing was imported yet)" });
+            return Err(nothing_imported(workspace));
         }
         let runtime = runtime();
         let url = url_of(&root)?;
@@ -73,6 +73,17 @@ impl Log {
             .block_on(async { deltalake_core::open_table(url).await })
             .map_err(|error| log_error(&root, "opening the log", error))?;
         Ok(Self { root, table, runtime })
+    }
+
+    /// Returns the version of the newest commit without opening the log. O(commits).
+    pub fn newest_version(workspace: &Workspace) -> Result<u64, StoreError> {
+        let commits = workspace.store("log").join("_delta_log");
+        let listed = match fs::read_dir(&commits) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(nothing_imported(workspace)),
+            listed => listed.map_err(StoreError::io(&commits, "listing the log"))?,
+        };
+        let version = |name: &str| name.strip_suffix(".json")?.parse::<u64>().ok();
+        Ok(listed.flatten().filter_map(|entry| version(&entry.file_name().to_string_lossy())).max().unwrap_or(0))
     }
 
     /// Returns the folder of the log.
@@ -188,6 +199,10 @@ impl Log {
         }
         Ok(n_removed)
     }
+}
+
+fn nothing_imported(workspace: &Workspace) -> StoreError {
+    StoreError::NotAWorkspace { root: workspace.root().to_owned(), missing: "store/log (nothing was imported yet)" }
 }
 
 fn runtime() -> Runtime {

@@ -45,8 +45,9 @@ pub fn update(workspace: &Workspace, log: &Log, wanted: &Wanted, _lock: &WriteLo
     let columns = wanted.columns.as_slice();
     fs::create_dir_all(&folder).map_err(StoreError::io(&folder, "making the timelines"))?;
     let files = log.files()?;
-    let merges = Relations::read(log)?.merges;
-    let identity_key = identity_key(wanted, &merges);
+    let relations = Relations::read(log)?;
+    let merges = &relations.merges;
+    let identity_key = identity_key(wanted, merges);
     let old = read_card(workspace).ok().flatten().filter(|card| {
         card.columns == columns
             && card.identity_key == identity_key
@@ -56,7 +57,7 @@ pub fn update(workspace: &Workspace, log: &Log, wanted: &Wanted, _lock: &WriteLo
         Some(_) => Timelines::open(workspace).ok().flatten(),
         None => None,
     };
-    let mut identity = Identity::new(wanted.identity_backfill_us, &merges);
+    let mut identity = Identity::new(wanted.identity_backfill_us, merges);
     if wanted.has_anonymous {
         let (known, new): (Vec<&LogFile>, Vec<&LogFile>) =
             files.iter().partition(|file| old.as_ref().is_some_and(|card| card.covered.contains(&file.name)));
@@ -76,9 +77,12 @@ pub fn update(workspace: &Workspace, log: &Log, wanted: &Wanted, _lock: &WriteLo
         (Some(card), Some(_)) => card,
         _ => Card { columns: columns.to_vec(), identity_key, next: next_number(workspace), ..Card::default() },
     };
+    card.identity_backfill_us = wanted.identity_backfill_us;
+    card.log_version = Some(log.version());
+    card.has_relations = relations != Relations::default();
     let new_files: Vec<&LogFile> = files.iter().filter(|file| !card.covered.contains(&file.name)).collect();
     if new_files.is_empty() && card.dictionaries.is_some() {
-        return Ok(());
+        return write_card(&folder, &card);
     }
     let spill = folder.join("spill");
     let _ = fs::remove_dir_all(&spill);
@@ -133,13 +137,17 @@ pub fn update(workspace: &Workspace, log: &Log, wanted: &Wanted, _lock: &WriteLo
     let (n_identified, n_merged) = identity.counts();
     (card.n_identified, card.n_merged) = (n_identified as u64, n_merged as u64);
     card.next += 1;
-    write_atomically(&folder.join("card.json"), &serde_json::to_vec(&card).expect("a card is plain data"))?;
+    write_card(&folder, &card)?;
     remove_stale(&folder, &card);
     Ok(())
 }
 
+fn write_card(folder: &Path, card: &Card) -> Result<(), StoreError> {
+    write_atomically(&folder.join("card.json"), &serde_json::to_vec(card).expect("a card is plain data"))
+}
+
 /// Returns what rows' actors depend on besides the identifications in the log.
-pub(super) fn identity_key(wanted: &Wanted, merges: &[(String, String)]) -> String {
+fn identity_key(wanted: &Wanted, merges: &[(String, String)]) -> String {
     let said = serde_json::json!([wanted.identity_backfill_us, merges]).to_string();
     format!("{:016x}", xxhash_rust::xxh3::xxh3_64(said.as_bytes()))
 }

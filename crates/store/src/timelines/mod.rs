@@ -63,6 +63,12 @@ pub(crate) struct Card {
     pub overflowed: BTreeSet<String>,
     /// Log files whose events are in the segments.
     pub covered: BTreeSet<String>,
+    /// Version of the log that these are.
+    #[serde(default)]
+    pub log_version: Option<u64>,
+    /// Whether the log says more than events.
+    #[serde(default = "unknown_means_yes")]
+    pub has_relations: bool,
     /// Segments, oldest first.
     pub segments: Vec<SegmentCard>,
     /// Name of the dictionaries' file.
@@ -80,12 +86,19 @@ pub(crate) struct Card {
     /// What the actors of rows were found by, besides the log's identifications.
     #[serde(default)]
     pub identity_key: String,
+    /// The part of `identity_key` that the spec says.
+    #[serde(default)]
+    pub identity_backfill_us: i64,
     /// Anonymous ids that were ever identified.
     #[serde(default)]
     pub n_identified: u64,
     /// Known ids that were merged into another.
     #[serde(default)]
     pub n_merged: u64,
+}
+
+fn unknown_means_yes() -> bool {
+    true
 }
 
 /// A source and its end.
@@ -199,11 +212,22 @@ impl Timelines {
         Ok(found)
     }
 
-    /// Tells whether every one of some log files is in the timelines, with the columns and identity asked for.
-    pub fn covers(workspace: &Workspace, wanted: &Wanted, log: &Log) -> Result<bool, StoreError> {
+    /// Tells whether the timelines are those of the newest log, with the columns and identity asked for.
+    pub fn covers(workspace: &Workspace, wanted: &Wanted) -> Result<bool, StoreError> {
         let Some(card) = read_card(workspace)? else { return Ok(false) };
-        let covered = card.columns == wanted.columns && log.files()?.iter().all(|file| card.covered.contains(&file.name));
-        Ok(covered && card.identity_key == build::identity_key(wanted, &Relations::read(log)?.merges))
+        let as_wanted = card.columns == wanted.columns && card.identity_backfill_us == wanted.identity_backfill_us;
+        Ok(as_wanted && card.log_version == Some(Log::newest_version(workspace)?))
+    }
+
+    /// Reads what the log says besides events; without opening it where the timelines know that this is nothing.
+    pub fn relations(workspace: &Workspace) -> Result<Relations, StoreError> {
+        let card = read_card(workspace)?.filter(|card| !card.has_relations);
+        if let Some(card) = card
+            && card.log_version == Some(Log::newest_version(workspace)?)
+        {
+            return Ok(Relations::default());
+        }
+        Relations::read(&Log::open(workspace)?)
     }
 
     /// Removes all timelines, so that the next update makes them anew.
