@@ -18,7 +18,7 @@ use diptych_event::spec::{Backfill, Spec};
 use diptych_event::timeline::{ColumnKind, NO_CODE, Values};
 use diptych_event::{Names, Shard};
 use diptych_journey::derive::{self, frictions, tasks};
-use diptych_journey::seam::{ALL_TIME, Matcher, Texts, View};
+use diptych_journey::seam::{ALL_TIME, Mask, Matcher, Texts, View};
 use diptych_journey::{Catalog, Context};
 use diptych_store::identity::Identity;
 use diptych_store::relations::{Membership, Relations};
@@ -27,7 +27,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::EngineError;
 use crate::expressions::Compiler;
-use crate::modifiers::{RowColumns, RowExpression};
+use crate::modifiers::{RowColumns, RowCondition, RowExpression, RowText};
 use crate::watch::Watch;
 use crate::workspace::Workbench;
 
@@ -96,8 +96,8 @@ struct Exchange<'a> {
     kept: Vec<Matcher>,
     tasks: tasks::Rules,
     frictions: frictions::Rules,
-    masks: Vec<RowExpression>,
-    channel: Option<RowExpression>,
+    masks: Vec<RowCondition>,
+    channel: Option<RowText>,
     margin: Option<RowExpression>,
     money: Option<Money>,
     names: Names,
@@ -142,38 +142,29 @@ impl<'a> Exchange<'a> {
         let kept = spec.journey_matches().into_iter().map(|meant| context.matcher(meant)).collect();
         let tasks = tasks::Rules::compile(&mut context)?;
         let frictions = frictions::Rules::compile_of_users(&mut context)?;
-        let compiler = Compiler::new();
+        let compiler = Compiler::default();
         let row_columns = RowColumns::new(&users.names, &users.dictionaries, &users.columns, catalog.zone);
-        let compile = |place: &str, sql: &str| row_columns.compile(&compiler, place, sql);
-        let masks: Result<Vec<RowExpression>, EngineError> = context
-            .masks
-            .iter()
-            .map(|sql| {
-                let mask = compile("a condition of diptych.yaml", sql)?;
-                mask.check_condition(&row_columns)?;
-                Ok(mask)
-            })
-            .collect();
+        let condition = |place: &str, sql: &str| row_columns.condition(&compiler, place, sql);
+        let masks: Result<_, EngineError> = context.masks.iter().map(|sql| condition("a condition of diptych.yaml", sql)).collect();
         let masks = masks?;
         let channel = match spec.channels.is_empty() {
             true => None,
             false => {
                 for rule in &spec.channels {
-                    compile(
-                        &format!("diptych.yaml, line {}: `where` of the channel {}", rule.condition.line, rule.name.text),
-                        &rule.condition.text,
-                    )?
-                    .check_condition(&row_columns)?;
+                    let place = format!("diptych.yaml, line {}: `where` of the channel {}", rule.condition.line, rule.name.text);
+                    condition(&place, &rule.condition.text)?;
                 }
                 let cases = spec
                     .channels
                     .iter()
                     .map(|rule| format!(" when ({}) then '{}'", rule.condition.text, rule.name.text.replace('\'', "''")));
-                Some(compile("the channels of diptych.yaml", &format!("case{} end", cases.collect::<String>()))?)
+                Some(row_columns.text(&compiler, "the channels of diptych.yaml", &format!("case{} end", cases.collect::<String>()))?)
             }
         };
         let margin = spec.money.margin.as_ref();
-        let margin = margin.map(|margin| compile(&format!("diptych.yaml, line {}: `margin`", margin.line), &margin.text)).transpose()?;
+        let margin = margin
+            .map(|margin| row_columns.expression(&compiler, &format!("diptych.yaml, line {}: `margin`", margin.line), &margin.text))
+            .transpose()?;
         let mut names = users.names.clone();
         let name_codes: Vec<u32> = (0..users.names.len() as u32)
             .map(|code| match users.names.text(code) {
@@ -278,7 +269,7 @@ impl<'a> Exchange<'a> {
 
     /// Finds what one shard of users puts on account timelines.
     fn shard(&self, shard: &Shard, seq: &[i64]) -> Result<Outbox, EngineError> {
-        let masks: Result<Vec<Vec<bool>>, EngineError> = self.masks.iter().map(|mask| mask.holds(&self.rows, shard)).collect();
+        let masks: Result<Vec<Mask>, EngineError> = self.masks.iter().map(|mask| mask.holds(&self.rows, shard)).collect();
         let masks = masks?;
         let channels = self.channel.as_ref().map(|channel| channel.texts(&self.rows, shard)).transpose()?;
         let margins = self.margin.as_ref().map(|margin| margin.cents(&self.rows, shard)).transpose()?;
@@ -323,12 +314,12 @@ impl<'a> Exchange<'a> {
         if rules.names().len() == 0 {
             return Ok(Vec::new());
         }
-        let compiler = Compiler::new();
+        let compiler = Compiler::default();
         let rows = RowColumns::new(names, dictionaries, &self.columns, catalog.zone);
-        let mut masks = Vec::new();
-        for sql in &context.masks {
-            masks.push(rows.compile(&compiler, "a condition of a friction", sql)?.holds(&rows, shard)?);
-        }
+        let conditions: Result<Vec<RowCondition>, EngineError> =
+            context.masks.iter().map(|sql| rows.condition(&compiler, "a condition of a friction", sql)).collect();
+        let conditions = conditions?;
+        let masks: Vec<Mask> = conditions.iter().map(|condition| condition.holds(&rows, shard)).collect::<Result<_, EngineError>>()?;
         let codes: Vec<u32> = rules.names().map(|name| names.code(&friction(name)).expect("it was made beforehand")).collect();
         let view = View { shard: *shard, actors: None, admitted: None, period_us: ALL_TIME, groups: None, masks: &masks, texts: &[] };
         let mut amended = Vec::new();
@@ -364,7 +355,7 @@ struct Walk<'a> {
     exchange: &'a Exchange<'a>,
     view: &'a View<'a>,
     seq: &'a [i64],
-    channels: Option<&'a Texts>,
+    channels: Option<&'a Texts<'a>>,
     margins: Option<&'a [i64]>,
 }
 

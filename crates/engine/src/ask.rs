@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use diptych_event::spec::ProfileOf;
 use diptych_event::time::{format_instant, parse_question_time};
 use diptych_event::{Shard, account, suggest};
-use diptych_journey::answer::add_shard;
-use diptych_journey::seam::{ALL_TIME, AnyPlan, AnyTotals, Evidence, Texts, Unit, Witness};
+use diptych_journey::seam::{ALL_TIME, AnyPlan, AnyTotals, Evidence, Mask, Texts, Unit, Witness};
 use diptych_journey::stats::newcombe;
 use diptych_journey::{AnyOperator, AskError, Catalog, Cell, Context, Panel, View, ops};
 use diptych_store::identity::Identity;
@@ -21,7 +20,7 @@ use crate::EngineError;
 use crate::accounts::{self, Rows};
 use crate::answer::{Answer, AskedModifiers, Base, Difference, Group, Knowledge, Window, quoted};
 use crate::expressions::{Compiled, Compiler, names_column};
-use crate::modifiers::{Profile, RowColumns, RowExpression, actor_batch, actor_schema};
+use crate::modifiers::{Profile, RowColumns, RowCondition, RowText, actor_batch, actor_schema};
 use crate::watch::{Unwatched, Watch};
 use crate::workspace::Workbench;
 
@@ -112,6 +111,8 @@ struct Read {
     remark: Option<String>,
 }
 
+const NO_PANIC: &str = "no thread panics while it counts";
+
 /// A question that was checked.
 struct Asking<'a> {
     operator: &'static dyn AnyOperator,
@@ -119,11 +120,11 @@ struct Asking<'a> {
     params: serde_json::Value,
     timelines: &'a Timelines,
     columns: RowColumns,
-    masks: Vec<RowExpression>,
-    texts: Vec<RowExpression>,
-    filter: Option<RowExpression>,
+    masks: Vec<RowCondition>,
+    texts: Vec<RowText>,
+    filter: Option<RowCondition>,
     actors: Option<Compiled>,
-    split: Option<RowExpression>,
+    split: Option<RowText>,
     /// Where a row tells that it names no user: column and code (docs/accounts.md).
     own_rows: Option<(usize, u32)>,
     period_us: Range<i64>,
@@ -265,7 +266,7 @@ impl Workbench {
         let mut context = Context::new(catalog);
         let params = if question.params.is_null() { serde_json::json!({}) } else { question.params.clone() };
         let (plan, params) = operator.plan(params, &mut context)?;
-        let compiler = Compiler::new();
+        let compiler = Compiler::default();
         let mut columns = RowColumns::new(&timelines.names, &timelines.dictionaries, &timelines.columns, catalog.zone);
         let modifiers = &question.modifiers;
         // A condition on actors that names an attribute is looked at as of the anchor row (DECISIONS 14).
@@ -277,21 +278,15 @@ impl Workbench {
             self.read_profiles(sql, &mut columns, read, &mut context.notes)?;
             self.read_undeclared(sql, &compiler, &mut columns, timelines, &mut context.notes)?;
         }
-        let compile = |place: &str, sql: &str| -> Result<RowExpression, EngineError> {
-            columns.compile(&compiler, place, sql).map_err(|error| self.explain_column(error, timelines))
-        };
-        let condition = |place: &str, sql: &str| -> Result<RowExpression, EngineError> {
-            let expression = compile(place, sql)?;
-            expression.check_condition(&columns)?;
-            Ok(expression)
-        };
+        let explain = |error: EngineError| self.explain_column(error, timelines);
+        let text = |place: &str, sql: &str| columns.text(&compiler, place, sql).map_err(explain);
+        let condition = |place: &str, sql: &str| columns.condition(&compiler, place, sql).map_err(explain);
         if modifiers.by.is_some() && modifiers.versus.is_some() {
             return Err(EngineError::Wrong("--by and --versus both split the answer; use one of them".into()));
         }
-        let masks: Result<Vec<RowExpression>, EngineError> =
+        let masks: Result<Vec<RowCondition>, EngineError> =
             context.masks.iter().map(|sql| condition("a condition of a step", sql)).collect();
-        let texts: Result<Vec<RowExpression>, EngineError> =
-            context.texts.iter().map(|sql| compile("an expression of the spec", sql)).collect();
+        let texts: Result<Vec<RowText>, EngineError> = context.texts.iter().map(|sql| text("an expression of the spec", sql)).collect();
         let actors = of_actors.filter(|_| actors_as_of.is_none());
         let actors = actors.map(|sql| compiler.compile("--actors", sql, &actor_schema(catalog.zone))).transpose()?;
         let filter = match (&modifiers.filter, actors_as_of) {
@@ -299,10 +294,10 @@ impl Workbench {
             (filter, actors) => filter.as_ref().or(actors).cloned(),
         };
         let split = match (&modifiers.by, &modifiers.versus) {
-            (Some(by), _) => Some(compile("--by", by)?),
+            (Some(by), _) => Some(text("--by", by)?),
             (None, Some(versus)) => {
                 condition("--versus", versus)?;
-                Some(compile("--versus", &format!("case when ({versus}) then true else false end"))?)
+                Some(text("--versus", &format!("case when ({versus}) then true else false end"))?)
             }
             (None, None) => None,
         };
@@ -400,91 +395,113 @@ impl Workbench {
 impl Asking<'_> {
     /// Scans all shards, as often as the operator asks for.
     fn run(&mut self, n_actors: &AtomicUsize, round: &Round) -> Result<AnyTotals, EngineError> {
-        let mut total = self.scan_all(n_actors, round)?;
+        let mut total = self.scan_all(self.operator.empty(&self.plan), n_actors, round)?;
         for _ in 1..3 {
             let Some(plan) = self.operator.refine(&self.plan, &total) else { break };
             self.plan = plan;
             n_actors.store(0, Ordering::Relaxed);
-            total = self.scan_all(n_actors, round)?;
+            total = self.scan_all(total, n_actors, round)?;
         }
         Ok(total)
     }
 
-    fn scan_all(&self, n_actors: &AtomicUsize, round: &Round) -> Result<AnyTotals, EngineError> {
+    /// Adds all shards to `total`: every thread to counts of its own, which are added in the end.
+    fn scan_all(&self, total: AnyTotals, n_actors: &AtomicUsize, round: &Round) -> Result<AnyTotals, EngineError> {
         let n_shards = self.timelines.n_shards();
-        let total = Mutex::new((self.operator.empty(&self.plan), 0));
-        self.for_each_shard(|shard| {
-            let mut part = self.operator.empty(&self.plan);
+        let operator = self.operator;
+        let mut counts: Vec<Mutex<AnyTotals>> = (1..self.n_threads()).map(|_| Mutex::new(operator.empty(&self.plan))).collect();
+        counts.insert(0, Mutex::new(total));
+        let sizes: Vec<AtomicUsize> = counts.iter().map(|_| AtomicUsize::new(0)).collect();
+        let n_done = Mutex::new(0);
+        self.for_each_shard(|thread_idx, shard| {
+            let mut count = counts[thread_idx].lock().expect(NO_PANIC);
             self.view(shard, |view, labels| {
-                add_shard(self.operator, &self.plan, view, labels, &mut part);
+                operator.scan(&self.plan, view, labels, &mut count);
                 Ok(())
             })?;
-            let mut total = total.lock().expect("no thread panics while it holds the total");
-            let (total, n_done) = &mut *total;
-            self.operator.merge(&self.plan, total, part);
-            if self.operator.size_bytes(total) > self.limits.memory_bytes {
+            sizes[thread_idx].store(operator.size_bytes(&count), Ordering::Relaxed);
+            drop(count);
+            if sizes.iter().map(|size| size.load(Ordering::Relaxed)).sum::<usize>() > self.limits.memory_bytes {
                 return Err(EngineError::Memory { limit_bytes: self.limits.memory_bytes });
             }
+            let mut n_done = n_done.lock().expect(NO_PANIC);
             *n_done += 1;
             let n_actors = n_actors.fetch_add(shard.n_actors(), Ordering::Relaxed) + shard.n_actors();
             round.watch.counted(*n_done, n_shards)?;
             if let Some(answer) = round.answer.filter(|_| *n_done < n_shards && round.watch.wants_partial(*n_done, n_shards)) {
-                // What another round is wanted for is no answer yet.
-                if self.operator.refine(&self.plan, total).is_none() {
-                    round.watch.partial(*n_done, n_shards, answer(self, self.operator.copy(total), n_actors as u64));
+                let so_far = counts.iter().map(|count| operator.copy(&count.lock().expect(NO_PANIC)));
+                if let Some(so_far) = so_far.reduce(|total, other| self.merged(total, other)) {
+                    round.watch.partial(*n_done, n_shards, answer(self, so_far, n_actors as u64));
                 }
             }
             Ok(())
         })?;
-        Ok(total.into_inner().expect("no thread panicked").0)
+        let counts = counts.into_iter().map(|count| count.into_inner().expect(NO_PANIC));
+        Ok(counts.reduce(|total, other| self.merged(total, other)).expect("there is a thread"))
+    }
+
+    fn merged(&self, mut total: AnyTotals, other: AnyTotals) -> AnyTotals {
+        self.operator.merge(&self.plan, &mut total, other);
+        total
+    }
+
+    fn n_threads(&self) -> usize {
+        self.limits.n_threads.clamp(1, self.timelines.n_shards())
     }
 
     fn witnesses(&mut self, cell: &str) -> Result<Vec<Witness>, EngineError> {
         // A refined plan may know cells that the first one does not.
         self.run(&AtomicUsize::new(0), &Round { watch: &Unwatched, answer: None })?;
         let found = Mutex::new(Vec::new());
-        self.for_each_shard(|shard| {
+        self.for_each_shard(|_, shard| {
             let mut evidence = Evidence::default();
             self.view(shard, |view, _| {
                 self.operator.who(&self.plan, view, cell, &mut evidence);
                 Ok(())
             })?;
-            found.lock().expect("no thread panics while it holds the list").extend(evidence.units);
+            found.lock().expect(NO_PANIC).extend(evidence.units);
             Ok(())
         })?;
-        Ok(found.into_inner().expect("no thread panicked"))
+        Ok(found.into_inner().expect(NO_PANIC))
     }
 
-    /// Calls `work` with every shard, on all threads; shards are taken in order by whoever is free.
-    fn for_each_shard(&self, work: impl Fn(&Shard) -> Result<(), EngineError> + Sync) -> Result<(), EngineError> {
+    /// Calls `work` with the thread's number and every shard, on all threads; shards are taken in order by whoever is free.
+    fn for_each_shard(&self, work: impl Fn(usize, &Shard) -> Result<(), EngineError> + Sync) -> Result<(), EngineError> {
         let next = AtomicUsize::new(0);
         let n_shards = self.timelines.n_shards();
-        let run = || -> Result<(), EngineError> {
+        let run = |thread_idx: usize| -> Result<(), EngineError> {
             loop {
                 let shard_idx = next.fetch_add(1, Ordering::Relaxed);
                 if shard_idx >= n_shards {
                     return Ok(());
                 }
-                let done = self.timelines.shard(shard_idx)?.with(|shard| work(shard));
+                let done = self.timelines.shard(shard_idx)?.with(|shard| work(thread_idx, shard));
                 if done.is_err() {
                     next.store(n_shards, Ordering::Relaxed);
                     return done;
                 }
             }
         };
-        let n_threads = self.limits.n_threads.clamp(1, n_shards);
+        let n_threads = self.n_threads();
         if n_threads == 1 {
-            return run();
+            return run(0);
         }
         std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..n_threads).map(|_| scope.spawn(run)).collect();
+            let threads: Vec<_> = (0..n_threads)
+                .map(|idx| {
+                    scope.spawn({
+                        let run = &run;
+                        move || run(idx)
+                    })
+                })
+                .collect();
             threads.into_iter().try_for_each(|thread| thread.join().expect("operators do not panic"))
         })
     }
 
     /// Evaluates the modifiers on a shard and calls `look` with what the operator may see.
     fn view(&self, shard: &Shard, look: impl FnOnce(&View, &[Option<String>]) -> Result<(), EngineError>) -> Result<(), EngineError> {
-        let masks: Result<Vec<Vec<bool>>, EngineError> = self.masks.iter().map(|mask| mask.holds(&self.columns, shard)).collect();
+        let masks: Result<Vec<Mask>, EngineError> = self.masks.iter().map(|mask| mask.holds(&self.columns, shard)).collect();
         let masks = masks?;
         let texts: Result<Vec<Texts>, EngineError> = self.texts.iter().map(|text| text.texts(&self.columns, shard)).collect();
         let texts = texts?;
@@ -509,9 +526,9 @@ impl Asking<'_> {
         let view = View {
             shard: Shard { interactive, ..*shard },
             actors: actors.as_deref(),
-            admitted: admitted.as_deref(),
+            admitted: admitted.as_ref(),
             period_us: self.period_us.clone(),
-            groups: groups.as_deref(),
+            groups: groups.as_ref(),
             masks: &masks,
             texts: &texts,
         };

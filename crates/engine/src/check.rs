@@ -58,11 +58,13 @@ impl Workbench {
         let columns = self.timeline_columns();
         let dictionaries = vec![Names::default(); columns.len()];
         let rows = RowColumns::new(&users.names, &dictionaries, &columns, self.spec().time_zone());
-        let compiler = Compiler::new();
+        let compiler = Compiler::default();
         let spec = self.spec();
         let mut each = |about: String, text: &Text, is_condition: bool| {
-            let compiled = rows.compile(&compiler, &about, &text.text);
-            let checked = compiled.and_then(|compiled| if is_condition { compiled.check_condition(&rows) } else { Ok(()) });
+            let checked = match is_condition {
+                true => rows.condition(&compiler, &about, &text.text).map(|_| ()),
+                false => rows.expression(&compiler, &about, &text.text).map(|_| ()),
+            };
             if let Err(error) = checked {
                 find(about, format!("line {}: {}", text.line, error.to_string().lines().next().unwrap_or_default()));
             }

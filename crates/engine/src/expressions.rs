@@ -1,5 +1,6 @@
 //! SQL expressions over columns: `--where`, `--by`, steps' conditions and the spec's mappings, through DataFusion.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
@@ -8,6 +9,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, DataFusionError, SchemaError};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::logical_expr::utils::split_conjunction_owned;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, TryCast};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -19,8 +21,10 @@ use diptych_event::suggest;
 use crate::EngineError;
 
 /// Compiles SQL expressions; column names keep their case.
+#[derive(Default)]
 pub struct Compiler {
-    context: SessionContext,
+    /// Made for the first expression: most questions have none.
+    context: OnceCell<SessionContext>,
 }
 
 /// A compiled expression.
@@ -87,9 +91,8 @@ fn session_config() -> SessionConfig {
 }
 
 impl Compiler {
-    /// Makes a compiler.
-    pub fn new() -> Self {
-        Self { context: session() }
+    fn context(&self) -> &SessionContext {
+        self.context.get_or_init(session)
     }
 
     /// Returns the first name in `sql` that is no column of `schema`.
@@ -98,7 +101,7 @@ impl Compiler {
             return None;
         }
         let df_schema = DFSchema::try_from(schema.clone()).ok()?;
-        match self.context.parse_sql_expr(sql, &df_schema).err()?.find_root() {
+        match self.context().parse_sql_expr(sql, &df_schema).err()?.find_root() {
             DataFusionError::SchemaError(error, _) => match error.as_ref() {
                 SchemaError::FieldNotFound { field, .. } => Some(field.name.clone()),
                 _ => None,
@@ -111,7 +114,18 @@ impl Compiler {
     ///
     /// A cast that fails gives no value instead of stopping; text that meets a number counts as a number.
     pub fn compile(&self, place: &str, sql: &str, schema: &SchemaRef) -> Result<Compiled, EngineError> {
-        let wrong = |what: String| EngineError::Sql { place: place.into(), sql: sql.into(), what };
+        let expression = self.parse(place, sql, schema)?;
+        self.plan(expression, schema).map_err(|error| wrong(place, sql, explain(&error, schema)))
+    }
+
+    /// Compiles the conditions that `sql` joins by `and`.
+    pub fn conjuncts(&self, place: &str, sql: &str, schema: &SchemaRef) -> Result<Vec<Compiled>, EngineError> {
+        let parts = split_conjunction_owned(self.parse(place, sql, schema)?).into_iter();
+        parts.map(|part| self.plan(part, schema).map_err(|error| wrong(place, sql, explain(&error, schema)))).collect()
+    }
+
+    fn parse(&self, place: &str, sql: &str, schema: &SchemaRef) -> Result<Expr, EngineError> {
+        let wrong = |what: String| wrong(place, sql, what);
         if let Some(what) = too_deep(sql, OPERATORS_MAX) {
             return Err(wrong(what));
         }
@@ -119,22 +133,23 @@ impl Compiler {
         // A text that is a column's name is that column, even where SQL has another use for the word (`user`, `order`).
         let parsed = match schema.field_with_name(sql.trim()) {
             Ok(field) => Expr::Column(Column::new_unqualified(field.name())),
-            Err(_) => self.context.parse_sql_expr(sql, &df_schema).map_err(|error| wrong(explain(&error, schema)))?,
+            Err(_) => self.context().parse_sql_expr(sql, &df_schema).map_err(|error| wrong(explain(&error, schema)))?,
         };
         if has_aggregate(&parsed) {
             return Err(wrong("aggregate and window functions cannot stand here; a row is looked at on its own".into()));
         }
-        let lenient = lenient(parsed, &df_schema).map_err(|error| wrong(explain(&error, schema)))?;
-        let columns = lenient.column_refs().into_iter().map(|column| column.name.clone()).collect::<std::collections::BTreeSet<_>>();
-        let expression = self.context.create_physical_expr(lenient, &df_schema).map_err(|error| wrong(explain(&error, schema)))?;
+        lenient(parsed, &df_schema).map_err(|error| wrong(explain(&error, schema)))
+    }
+
+    fn plan(&self, expression: Expr, schema: &SchemaRef) -> Result<Compiled, DataFusionError> {
+        let columns = expression.column_refs().into_iter().map(|column| column.name.clone()).collect::<std::collections::BTreeSet<_>>();
+        let expression = self.context().create_physical_expr(expression, &DFSchema::try_from(schema.clone())?)?;
         Ok(Compiled { expression, columns: columns.into_iter().collect() })
     }
 }
 
-impl Default for Compiler {
-    fn default() -> Self {
-        Self::new()
-    }
+fn wrong(place: &str, sql: &str, what: String) -> EngineError {
+    EngineError::Sql { place: place.into(), sql: sql.into(), what }
 }
 
 impl Compiled {

@@ -158,7 +158,7 @@ pub fn log_schema(spec: &Spec) -> SchemaRef {
 impl Mapping {
     /// Compiles the mapping of `source` over a file's columns.
     pub fn compile(spec: &Spec, name: &str, source: &SourceSpec, columns: &SchemaRef) -> Result<Self, EngineError> {
-        let compiler = Compiler::new();
+        let compiler = Compiler::default();
         let compile = |what: &str, text: &Text| {
             let place = format!("diptych.yaml, line {}, column {}: `{what}` of source \"{name}\"", text.line, text.column);
             compiler.compile(&place, &text.text, columns)

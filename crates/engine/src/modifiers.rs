@@ -1,10 +1,10 @@
 //! `--where`, `--actors`, `--by` and `--versus`, evaluated on a shard's rows.
 //!
-//! A condition or split on one text column is evaluated once per distinct text, not once per row.
+//! A condition or split on one text column is evaluated once per distinct text, and looked up where a row is asked about.
 //! Times are in the workspace's zone, so that the day of `date_trunc('day', time)` is the day of every operator.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -16,7 +16,7 @@ use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef, TimeUnit
 use diptych_event::time::Zone;
 use diptych_event::timeline::{NO_CODE, Values};
 use diptych_event::{Names, Shard};
-use diptych_journey::seam::Texts;
+use diptych_journey::seam::{Mask, PerRow, Texts};
 use diptych_store::relations::ProfileValue;
 use diptych_store::timelines::ColumnSpec;
 use diptych_store::undeclared::Undeclared;
@@ -172,18 +172,34 @@ impl RowColumns {
     }
 
     /// Compiles an expression over rows.
-    pub fn compile(&self, compiler: &Compiler, place: &str, sql: &str) -> Result<RowExpression, EngineError> {
-        let compiled = compiler.compile(place, sql, &self.schema)?;
-        let over_texts = match compiled.columns.as_slice() {
-            [only] if only == "name" => Some(self.names.clone()),
-            [only] => self.position(only).map(|idx| self.dictionaries[idx].clone()),
-            _ => None,
-        };
-        let over_texts = over_texts.filter(|_| {
-            let field = self.schema.field_with_name(&compiled.columns[0]);
-            field.is_ok_and(|field| field.data_type() == &text_type())
+    pub fn expression(&self, compiler: &Compiler, place: &str, sql: &str) -> Result<RowExpression, EngineError> {
+        Ok(RowExpression { place: place.into(), sql: sql.into(), compiled: compiler.compile(place, sql, &self.schema)? })
+    }
+
+    /// Compiles a condition on rows.
+    pub fn condition(&self, compiler: &Compiler, place: &str, sql: &str) -> Result<RowCondition, EngineError> {
+        let whole = self.expression(compiler, place, sql)?;
+        whole.check_condition(self)?;
+        let parts = compiler.conjuncts(place, sql, &self.schema)?;
+        let coded = parts.into_iter().map(|compiled| {
+            let part = RowExpression { compiled, ..whole.clone() };
+            let Some((column, values)) = part.per_text(self)? else { return Ok(None) };
+            let truths = values.as_boolean_opt().ok_or_else(|| part.failed("this is not a condition"))?;
+            let holds = (0..truths.len()).map(|idx| truths.is_valid(idx) && truths.value(idx)).collect();
+            Ok(Some(Coded { column, values: holds }))
         });
-        Ok(RowExpression { place: place.into(), sql: sql.into(), compiled, over_texts })
+        let coded: Option<Vec<Coded<bool>>> = coded.collect::<Result<_, EngineError>>()?;
+        Ok(coded.map_or_else(|| RowCondition::Rows(whole), RowCondition::Coded))
+    }
+
+    /// Compiles an expression whose text is wanted.
+    pub fn text(&self, compiler: &Compiler, place: &str, sql: &str) -> Result<RowText, EngineError> {
+        let expression = self.expression(compiler, place, sql)?;
+        let Some((column, values)) = expression.per_text(self)? else { return Ok(RowText::Rows(expression)) };
+        let values = cast(&values, &DataType::Utf8).map_err(|error| expression.failed(error))?;
+        let mut labels = Labels::default();
+        let values = values.as_string::<i32>().iter().map(|label| labels.intern(label)).collect();
+        Ok(RowText::Coded(Coded { column, values }, labels.labels))
     }
 
     /// Fills the columns that an expression names.
@@ -242,8 +258,16 @@ impl RowColumns {
         self.schema.index_of(column).ok()?.checked_sub(FIXED.len())
     }
 
+    /// Returns the texts of a column, by code; `None` where it is none of text.
+    fn texts_of(&self, column: &str) -> Option<ArrayRef> {
+        if self.schema.field_with_name(column).ok()?.data_type() != &text_type() {
+            return None;
+        }
+        if column == "name" { Some(self.names.clone()) } else { self.position(column).map(|idx| self.dictionaries[idx].clone()) }
+    }
+
     /// Returns the codes of a text column, shape `[rows]`.
-    fn codes<'a>(&self, shard: &'a Shard, column: &str) -> Cow<'a, [u32]> {
+    fn codes<'a>(&self, shard: &Shard<'a>, column: &str) -> Cow<'a, [u32]> {
         if column == "name" {
             return Cow::Borrowed(shard.name);
         }
@@ -259,12 +283,102 @@ impl RowColumns {
 }
 
 /// An expression over the rows of a shard.
+#[derive(Clone)]
 pub struct RowExpression {
     place: String,
     sql: String,
     compiled: Compiled,
-    /// The distinct texts of the only column that it names, when that is a text column.
-    over_texts: Option<ArrayRef>,
+}
+
+/// A value for each text of one column.
+pub struct Coded<T> {
+    column: String,
+    /// By code, the last one for the missing text.
+    values: Vec<T>,
+}
+
+/// A condition on the rows of a shard.
+pub enum RowCondition {
+    /// Conditions on one text column each, all of which must hold.
+    Coded(Vec<Coded<bool>>),
+    /// Any other: evaluated on every row.
+    Rows(RowExpression),
+}
+
+/// An expression over the rows of a shard whose text is wanted.
+pub enum RowText {
+    /// Of one text column: codes of the labels, and the labels.
+    Coded(Coded<u32>, Vec<Option<String>>),
+    /// Any other: evaluated on every row.
+    Rows(RowExpression),
+}
+
+/// Distinct texts, where no value is a text of its own.
+#[derive(Default)]
+struct Labels {
+    labels: Vec<Option<String>>,
+    known: HashMap<Option<String>, u32>,
+}
+
+impl Labels {
+    fn intern(&mut self, label: Option<&str>) -> u32 {
+        *self.known.entry(label.map(str::to_owned)).or_insert_with_key(|label| {
+            self.labels.push(label.clone());
+            self.labels.len() as u32 - 1
+        })
+    }
+}
+
+impl RowCondition {
+    /// Tells for each row whether the condition holds; no value counts as false.
+    ///
+    /// O(1) where the condition is one on text columns, else O(rows).
+    pub fn holds<'a>(&'a self, columns: &RowColumns, shard: &Shard<'a>) -> Result<Mask<'a>, EngineError> {
+        let part = |coded: &'a Coded<bool>| PerRow::Coded {
+            codes: columns.codes(shard, &coded.column),
+            values: Cow::Borrowed(coded.values.as_slice()),
+        };
+        match self {
+            Self::Coded(parts) => Ok(Mask(parts.iter().map(part).collect())),
+            Self::Rows(expression) => {
+                let batch = columns.batch(shard, &expression.compiled.columns).map_err(|error| expression.failed(error))?;
+                Ok(expression.compiled.holds(&batch).map_err(|error| expression.failed(error))?.into())
+            }
+        }
+    }
+}
+
+impl RowText {
+    /// Returns the text of each row; no value is a text of its own. O(rows).
+    pub fn texts<'a>(&self, columns: &RowColumns, shard: &Shard<'a>) -> Result<Texts<'a>, EngineError> {
+        match self {
+            Self::Coded(coded, labels) => {
+                let codes = columns.codes(shard, &coded.column);
+                // Only texts that some row has are groups of this shard.
+                let missing = coded.values.len() - 1;
+                let mut seen = vec![false; coded.values.len()];
+                codes.iter().for_each(|code| seen[(*code as usize).min(missing)] = true);
+                let mut of_label = vec![NO_CODE; labels.len()];
+                let mut seen_labels = Vec::new();
+                for (value, _) in coded.values.iter().zip(&seen).filter(|(_, seen)| **seen) {
+                    if of_label[*value as usize] == NO_CODE {
+                        of_label[*value as usize] = seen_labels.len() as u32;
+                        seen_labels.push(labels[*value as usize].clone());
+                    }
+                }
+                let values = coded.values.iter().map(|value| of_label[*value as usize]).collect();
+                Ok(Texts { codes: PerRow::Coded { codes, values: Cow::Owned(values) }, labels: seen_labels })
+            }
+            Self::Rows(expression) => {
+                let batch = columns.batch(shard, &expression.compiled.columns).map_err(|error| expression.failed(error))?;
+                let values = expression.compiled.evaluate(&batch).map_err(|error| expression.failed(error))?;
+                let values = cast(&values, &DataType::Utf8).map_err(|error| expression.failed(error))?;
+                let mut labels = Labels::default();
+                let codes = values.as_string::<i32>().iter().map(|label| labels.intern(label)).collect();
+                Ok(Texts { codes: PerRow::Rows(codes), labels: labels.labels })
+            }
+        }
+    }
 }
 
 impl RowExpression {
@@ -277,7 +391,7 @@ impl RowExpression {
     }
 
     /// Checks that the expression is a condition.
-    pub fn check_condition(&self, columns: &RowColumns) -> Result<(), EngineError> {
+    fn check_condition(&self, columns: &RowColumns) -> Result<(), EngineError> {
         match self.compiled.data_type(&columns.schema) {
             Ok(DataType::Boolean | DataType::Null) => Ok(()),
             Ok(other) => Err(self.failed(format!("this is a {other} and not a condition; compare it with something"))),
@@ -285,37 +399,20 @@ impl RowExpression {
         }
     }
 
-    /// Evaluates the expression once per distinct text, the last entry being the missing text.
-    fn per_text(&self, columns: &RowColumns, texts: &ArrayRef) -> Result<ArrayRef, EngineError> {
+    /// Evaluates the expression once per text of the only column that it names, the last entry being the missing text;
+    /// `None` where it names others.
+    fn per_text(&self, columns: &RowColumns) -> Result<Option<(String, ArrayRef)>, EngineError> {
+        let [column] = self.compiled.columns.as_slice() else { return Ok(None) };
+        let Some(texts) = columns.texts_of(column) else { return Ok(None) };
         let codes = (0..texts.len() as u32).map(Some).chain([None]).collect::<UInt32Array>();
-        let column: ArrayRef = Arc::new(DictionaryArray::<UInt32Type>::try_new(codes, texts.clone()).map_err(|error| self.failed(error))?);
-        let arrays: Vec<ArrayRef> = columns
-            .schema
-            .fields()
-            .iter()
-            .map(|field| {
-                if *field.name() == self.compiled.columns[0] {
-                    column.clone()
-                } else {
-                    arrow::array::new_null_array(&DataType::Null, texts.len() + 1)
-                }
-            })
-            .collect();
-        let batch = columns.in_places(texts.len() + 1, arrays).map_err(|error| self.failed(error))?;
-        self.compiled.evaluate(&batch).map_err(|error| self.failed(error))
-    }
-
-    /// Tells for each row whether the condition holds, shape `[rows]`; no value counts as false.
-    pub fn holds(&self, columns: &RowColumns, shard: &Shard) -> Result<Vec<bool>, EngineError> {
-        if let Some(texts) = &self.over_texts {
-            let values = self.per_text(columns, texts)?;
-            let truths = values.as_boolean_opt().ok_or_else(|| self.failed("this is not a condition"))?;
-            let holds: Vec<bool> = (0..truths.len()).map(|idx| truths.is_valid(idx) && truths.value(idx)).collect();
-            let missing = holds.len() - 1;
-            return Ok(columns.codes(shard, &self.compiled.columns[0]).iter().map(|code| holds[(*code as usize).min(missing)]).collect());
-        }
-        let batch = columns.batch(shard, &self.compiled.columns).map_err(|error| self.failed(error))?;
-        self.compiled.holds(&batch).map_err(|error| self.failed(error))
+        let coded: ArrayRef = Arc::new(DictionaryArray::<UInt32Type>::try_new(codes, texts.clone()).map_err(|error| self.failed(error))?);
+        let of_field = |field: &Arc<Field>| {
+            if field.name() == column { coded.clone() } else { arrow::array::new_null_array(&DataType::Null, coded.len()) }
+        };
+        let arrays = columns.schema.fields().iter().map(of_field).collect();
+        let batch = columns.in_places(coded.len(), arrays).map_err(|error| self.failed(error))?;
+        let values = self.compiled.evaluate(&batch).map_err(|error| self.failed(error))?;
+        Ok(Some((column.clone(), values)))
     }
 
     /// Returns the value of each row as a whole number, rounded half away from zero; `i64::MIN` for none.
@@ -328,39 +425,6 @@ impl RowExpression {
             .iter()
             .map(|number| number.filter(|number| number.is_finite()).map_or(i64::MIN, |number| number.round() as i64))
             .collect())
-    }
-
-    /// Returns the text of each row; no value is a text of its own.
-    pub fn texts(&self, columns: &RowColumns, shard: &Shard) -> Result<Texts, EngineError> {
-        let mut labels: Vec<Option<String>> = Vec::new();
-        let mut known: BTreeMap<Option<String>, u32> = BTreeMap::new();
-        let mut intern = |label: Option<&str>| -> u32 {
-            let label = label.map(str::to_owned);
-            *known.entry(label).or_insert_with_key(|label| {
-                labels.push(label.clone());
-                labels.len() as u32 - 1
-            })
-        };
-        let codes = if let Some(texts) = &self.over_texts {
-            let values = cast(&self.per_text(columns, texts)?, &DataType::Utf8).map_err(|error| self.failed(error))?;
-            let values = values.as_string::<i32>();
-            let missing = values.len() - 1;
-            let mut group_of_text: Vec<u32> = vec![NO_CODE; values.len()];
-            let mut group = |code: u32| {
-                let idx = (code as usize).min(missing);
-                if group_of_text[idx] == NO_CODE {
-                    group_of_text[idx] = intern(values.is_valid(idx).then(|| values.value(idx)));
-                }
-                group_of_text[idx]
-            };
-            columns.codes(shard, &self.compiled.columns[0]).iter().map(|code| group(*code)).collect()
-        } else {
-            let batch = columns.batch(shard, &self.compiled.columns).map_err(|error| self.failed(error))?;
-            let values = self.compiled.evaluate(&batch).map_err(|error| self.failed(error))?;
-            let values = cast(&values, &DataType::Utf8).map_err(|error| self.failed(error))?;
-            values.as_string::<i32>().iter().map(intern).collect()
-        };
-        Ok(Texts { codes, labels })
     }
 }
 

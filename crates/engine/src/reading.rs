@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use diptych_event::Shard;
-use diptych_journey::seam::{ALL_TIME, View};
+use diptych_journey::seam::{ALL_TIME, Mask, View};
 use diptych_journey::{AskError, Catalog, Context};
 use diptych_store::hash::shard_of;
 use diptych_store::timelines::Timelines;
@@ -11,7 +11,7 @@ use diptych_store::timelines::Timelines;
 use crate::EngineError;
 use crate::accounts;
 use crate::expressions::Compiler;
-use crate::modifiers::{RowColumns, RowExpression};
+use crate::modifiers::{RowColumns, RowCondition};
 use crate::workspace::Workbench;
 
 /// Timelines of one panel, and what is known about them.
@@ -28,7 +28,7 @@ pub struct Reading<'a> {
 struct Ruled<R> {
     rules: R,
     columns: RowColumns,
-    conditions: Vec<RowExpression>,
+    conditions: Vec<RowCondition>,
 }
 
 impl<'a> Reading<'a> {
@@ -80,19 +80,15 @@ impl<'a> Reading<'a> {
         let rules = compile(&mut context)?;
         let timelines = self.timelines;
         let columns = RowColumns::new(&timelines.names, &timelines.dictionaries, &timelines.columns, self.catalog.zone);
-        let compiler = Compiler::new();
-        let condition = |sql: &String| {
-            let condition = columns.compile(&compiler, "a condition of diptych.yaml", sql)?;
-            condition.check_condition(&columns)?;
-            Ok(condition)
-        };
+        let compiler = Compiler::default();
+        let condition = |sql: &String| columns.condition(&compiler, "a condition of diptych.yaml", sql);
         let conditions = context.masks.iter().map(condition).collect::<Result<_, EngineError>>()?;
         Ok(Ruled { rules, columns, conditions })
     }
 
     fn view<R, T>(&self, ruled: &Ruled<R>, shard: &Shard, look: impl FnOnce(&View) -> T) -> Result<T, EngineError> {
         let masks = ruled.conditions.iter().map(|condition| condition.holds(&ruled.columns, shard));
-        let masks: Vec<Vec<bool>> = masks.collect::<Result<_, _>>()?;
+        let masks: Vec<Mask> = masks.collect::<Result<_, _>>()?;
         // What only the account did (a purchase at the till) is no activity of the user.
         let interactive = self.own_rows.map(|own_rows| accounts::activity(shard, own_rows));
         let shard = Shard { interactive: interactive.as_deref().or(shard.interactive), ..*shard };

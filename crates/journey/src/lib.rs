@@ -7,7 +7,6 @@
 #[cfg(test)]
 extern crate self as diptych_journey;
 
-pub mod answer;
 pub mod derive;
 pub mod ops;
 pub mod seam;

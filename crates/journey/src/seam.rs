@@ -5,6 +5,7 @@
 //! the engine owns the modifiers, the shards and the order of work (docs/decisions/0004-the-seam.md).
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -178,7 +179,7 @@ impl Matcher {
 
     /// Tells whether a row is meant.
     pub fn holds(&self, view: &View, row: usize) -> bool {
-        self.names[view.shard.name[row] as usize] && self.condition.is_none_or(|mask| view.masks[mask.0][row])
+        self.names[view.shard.name[row] as usize] && self.condition.is_none_or(|mask| view.masks[mask.0].holds(row))
     }
 
     /// Walks the codes of the names.
@@ -283,31 +284,74 @@ pub struct View<'a> {
     pub shard: Shard<'a>,
     /// `--actors`: which actors count, shape `[actors]`; `None` for all.
     pub actors: Option<&'a [bool]>,
-    /// `--where`: which rows may be anchors, shape `[rows]`; `None` for all.
-    pub admitted: Option<&'a [bool]>,
+    /// `--where`: which rows may be anchors; `None` for all.
+    pub admitted: Option<&'a Mask<'a>>,
     /// `--from`/`--to`: the instants that anchors must lie in.
     pub period_us: Range<i64>,
-    /// `--by`/`--versus`: the group of each row, shape `[rows]`; `None` when there is one group.
-    pub groups: Option<&'a [u32]>,
-    /// The plan's conditions by [`MaskId`], each of shape `[rows]`.
-    pub masks: &'a [Vec<bool>],
+    /// `--by`/`--versus`: the group of each row; `None` when there is one group.
+    pub groups: Option<&'a PerRow<'a, u32>>,
+    /// The plan's conditions by [`MaskId`].
+    pub masks: &'a [Mask<'a>],
     /// The plan's texts by [`TextId`].
-    pub texts: &'a [Texts],
+    pub texts: &'a [Texts<'a>],
+}
+
+/// A value per row.
+#[derive(Debug, Clone)]
+pub enum PerRow<'a, T: Clone> {
+    /// Written out, shape `[rows]`.
+    Rows(Vec<T>),
+    /// Found by the code of a text column when it is asked for: most rows never are.
+    Coded {
+        /// Codes of the column, shape `[rows]`.
+        codes: Cow<'a, [u32]>,
+        /// By code; the last one is the value of a missing text.
+        values: Cow<'a, [T]>,
+    },
+}
+
+impl<T: Copy> PerRow<'_, T> {
+    /// Returns the value of a row. O(1).
+    #[inline]
+    pub fn get(&self, row: usize) -> T {
+        match self {
+            Self::Rows(values) => values[row],
+            Self::Coded { codes, values } => values[(codes[row] as usize).min(values.len() - 1)],
+        }
+    }
+}
+
+/// A condition on rows: all of its parts must hold.
+#[derive(Debug, Clone)]
+pub struct Mask<'a>(pub Vec<PerRow<'a, bool>>);
+
+impl Mask<'_> {
+    /// Tells whether the condition holds for a row. O(parts).
+    #[inline]
+    pub fn holds(&self, row: usize) -> bool {
+        self.0.iter().all(|part| part.get(row))
+    }
+}
+
+impl From<Vec<bool>> for Mask<'_> {
+    fn from(holds: Vec<bool>) -> Self {
+        Self(vec![PerRow::Rows(holds)])
+    }
 }
 
 /// A text per row. Codes are of this shard alone: partials keep the texts.
-#[derive(Debug, Clone, Default)]
-pub struct Texts {
-    /// Shape `[rows]`.
-    pub codes: Vec<u32>,
+#[derive(Debug, Clone)]
+pub struct Texts<'a> {
+    /// Codes of the texts.
+    pub codes: PerRow<'a, u32>,
     /// By code; `None` is the missing text.
     pub labels: Vec<Option<String>>,
 }
 
-impl Texts {
+impl Texts<'_> {
     /// Returns the text of a row.
     pub fn get(&self, row: usize) -> Option<&str> {
-        self.labels[self.codes[row] as usize].as_deref()
+        self.labels[self.codes.get(row) as usize].as_deref()
     }
 }
 
@@ -321,7 +365,7 @@ impl View<'_> {
 
     /// Tells whether the unit anchored at `row` counts.
     pub fn admits(&self, row: usize) -> bool {
-        self.period_us.contains(&self.shard.time_us[row]) && self.admitted.is_none_or(|admitted| admitted[row])
+        self.period_us.contains(&self.shard.time_us[row]) && self.admitted.is_none_or(|admitted| admitted.holds(row))
     }
 
     /// Tells whether every row may be an anchor.
@@ -331,19 +375,19 @@ impl View<'_> {
 
     /// Returns the group of the unit anchored at `row`.
     pub fn group(&self, row: usize) -> u32 {
-        self.groups.map_or(0, |groups| groups[row])
+        self.groups.map_or(0, |groups| groups.get(row))
     }
 }
 
 /// The period of a question without `--from` and `--to`.
 pub const ALL_TIME: Range<i64> = i64::MIN..i64::MAX;
 
-/// Partials of one shard: one over everything, and one per group where the question splits.
+/// What a scan adds to: a partial over everything, and one per group where the question splits.
 #[derive(Debug)]
 pub struct Groups<P> {
-    /// Counts over all units.
+    /// Counts over all units, of the shards before this one too.
     pub total: P,
-    /// Counts per group code; empty when the question does not split.
+    /// Counts per group code of this shard; empty when the question does not split.
     pub split: Vec<P>,
 }
 
@@ -532,11 +576,11 @@ pub trait Operator: Sync + 'static {
     fn plan(&self, params: &Self::Params, context: &mut Context) -> Result<Self::Plan, AskError>;
     /// Makes the partial of nobody.
     fn empty(&self, plan: &Self::Plan) -> Self::Partial;
-    /// Counts one shard.
+    /// Adds what one shard holds.
     fn scan(&self, plan: &Self::Plan, view: &View, out: &mut Groups<Self::Partial>);
     /// Adds `other` to `total`.
     fn merge(&self, plan: &Self::Plan, total: &mut Self::Partial, other: Self::Partial);
-    /// Asks for another scan from nothing, with a plan that knows more; at most three scans are made.
+    /// Asks for another scan, with a plan that knows more; it adds to what was counted. At most three scans are made.
     ///
     /// `partials` are those of everything and then of each group, so that a group can get what it would get alone.
     fn refine(&self, _plan: &Self::Plan, _partials: &[&Self::Partial]) -> Option<Self::Plan> {
@@ -552,8 +596,6 @@ pub trait Operator: Sync + 'static {
 
 /// A plan of some operator.
 pub type AnyPlan = Box<dyn Any + Send + Sync>;
-/// Partials of some operator.
-pub type AnyGroups = Box<dyn Any + Send>;
 
 /// An operator with its types erased, so that surfaces can loop over all of them.
 pub trait AnyOperator: Sync {
@@ -563,10 +605,8 @@ pub trait AnyOperator: Sync {
     fn schema(&self) -> Schema;
     /// Checks parameters; returns the plan and the parameters with all defaults.
     fn plan(&self, params: serde_json::Value, context: &mut Context) -> Result<(AnyPlan, serde_json::Value), AskError>;
-    /// Scans one shard with `n_groups` groups (0 when the question does not split).
-    fn scan(&self, plan: &AnyPlan, view: &View, n_groups: usize) -> AnyGroups;
-    /// Turns the partials of one shard into totals under the groups' labels.
-    fn totals(&self, groups: AnyGroups, labels: &[Option<String>]) -> AnyTotals;
+    /// Adds what one shard holds to `total`; `labels` are those of the shard's groups, none when the question does not split.
+    fn scan(&self, plan: &AnyPlan, view: &View, labels: &[Option<String>], total: &mut AnyTotals);
     /// Adds totals.
     fn merge(&self, plan: &AnyPlan, total: &mut AnyTotals, other: AnyTotals);
     /// Makes the totals of no shard.
@@ -607,6 +647,18 @@ fn totals_of<O: Operator>(total: &AnyTotals) -> &Totals<O::Partial> {
     total.0.downcast_ref().expect(WRONG_TYPE)
 }
 
+fn merge_groups<O: Operator>(
+    operator: &O,
+    plan: &O::Plan,
+    total: &mut Totals<O::Partial>,
+    groups: impl IntoIterator<Item = (Option<String>, O::Partial)>,
+) {
+    for (label, partial) in groups {
+        let into = total.split.entry(label).or_insert_with(|| operator.empty(plan));
+        operator.merge(plan, into, partial);
+    }
+}
+
 impl<O: Operator> AnyOperator for O {
     fn about(&self) -> &'static About {
         const { &O::ABOUT }
@@ -627,16 +679,15 @@ impl<O: Operator> AnyOperator for O {
         Ok((Box::new(plan), effective))
     }
 
-    fn scan(&self, plan: &AnyPlan, view: &View, n_groups: usize) -> AnyGroups {
+    fn scan(&self, plan: &AnyPlan, view: &View, labels: &[Option<String>], total: &mut AnyTotals) {
         let plan = plan_of::<O>(plan);
-        let mut groups = Groups { total: Operator::empty(self, plan), split: (0..n_groups).map(|_| Operator::empty(self, plan)).collect() };
+        let totals: &mut Totals<O::Partial> = total.0.downcast_mut().expect(WRONG_TYPE);
+        let empty = || Operator::empty(self, plan);
+        let before = std::mem::replace(&mut totals.total, empty());
+        let mut groups = Groups { total: before, split: labels.iter().map(|_| empty()).collect() };
         Operator::scan(self, plan, view, &mut groups);
-        Box::new(groups)
-    }
-
-    fn totals(&self, groups: AnyGroups, labels: &[Option<String>]) -> AnyTotals {
-        let groups: Groups<O::Partial> = *groups.downcast().expect(WRONG_TYPE);
-        AnyTotals(Box::new(Totals { total: groups.total, split: labels.iter().cloned().zip(groups.split).collect() }))
+        totals.total = groups.total;
+        merge_groups(self, plan, totals, labels.iter().cloned().zip(groups.split));
     }
 
     fn merge(&self, plan: &AnyPlan, total: &mut AnyTotals, other: AnyTotals) {
@@ -644,10 +695,7 @@ impl<O: Operator> AnyOperator for O {
         let total: &mut Totals<O::Partial> = total.0.downcast_mut().expect(WRONG_TYPE);
         let other: Totals<O::Partial> = *other.0.downcast().expect(WRONG_TYPE);
         Operator::merge(self, plan, &mut total.total, other.total);
-        for (label, partial) in other.split {
-            let into = total.split.entry(label).or_insert_with(|| Operator::empty(self, plan));
-            Operator::merge(self, plan, into, partial);
-        }
+        merge_groups(self, plan, total, other.split);
     }
 
     fn empty(&self, plan: &AnyPlan) -> AnyTotals {

@@ -19,7 +19,7 @@ pub mod sus;
 pub mod tables;
 
 pub use proportions::{newcombe, ratio, wilson};
-pub use quantiles::{median_interval_sorted, quantile_sorted};
+pub use quantiles::{arrange, median_interval_sorted, quantile_sorted};
 
 /// Φ⁻¹(0.975), the standard normal quantile of two-sided 95 % intervals.
 pub const Z_95: f64 = 1.959963984540054;

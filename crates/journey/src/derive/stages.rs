@@ -215,7 +215,7 @@ mod tests {
     use diptych_testkit::{START_US, World, parse_moment};
 
     use super::*;
-    use crate::seam::{ALL_TIME, Catalog};
+    use crate::seam::{ALL_TIME, Catalog, Mask};
 
     const STAGES: &str = "format: 1
 stages:
@@ -242,7 +242,7 @@ stages:
         let mut context = Context::new(catalog);
         let rules = Rules::compile(&mut context).unwrap();
         let shard = &world.shards(1)[0];
-        let masks: Vec<Vec<bool>> = context.masks.iter().map(|sql| world.mask(shard, sql).unwrap()).collect();
+        let masks: Vec<Mask> = context.masks.iter().map(|sql| world.mask(shard, sql).unwrap().into()).collect();
         let shard = shard.shard();
         let view = View { shard, actors: None, admitted: None, period_us: ALL_TIME, groups: None, masks: &masks, texts: &[] };
         let mut stays = Vec::new();

@@ -7,8 +7,7 @@ use diptych_event::{Names, Spec};
 use diptych_testkit::{World, parse_moment};
 use serde_json::Value;
 
-use crate::answer::add_shard;
-use crate::seam::{ALL_TIME, AnyOperator, AskError, Catalog, Cell, Context, View};
+use crate::seam::{ALL_TIME, AnyOperator, AskError, Catalog, Cell, Context, Mask, View};
 
 /// A drawn world with a spec.
 pub struct Scene {
@@ -52,7 +51,7 @@ impl Scene {
         let plan = |context: &mut Context| operator.plan(params, context).map(|(plan, _)| plan);
         self.read(plan, |plan, view| {
             let mut total = operator.empty(plan);
-            add_shard(operator, plan, view, &[], &mut total);
+            operator.scan(plan, view, &[], &mut total);
             operator.finish(plan, total).0
         })
     }
@@ -69,7 +68,7 @@ impl Scene {
         let mut context = Context::new(&self.catalog);
         let rules = compile(&mut context).expect("the rules are possible");
         let owned = self.world.shards(1).remove(0);
-        let masks: Vec<Vec<bool>> = context.masks.iter().map(|sql| self.world.mask(&owned, sql).expect("a condition")).collect();
+        let masks: Vec<Mask> = context.masks.iter().map(|sql| self.world.mask(&owned, sql).expect("a condition").into()).collect();
         let view =
             View { shard: owned.shard(), actors: None, admitted: None, period_us: ALL_TIME, groups: None, masks: &masks, texts: &[] };
         read(&rules, &view)

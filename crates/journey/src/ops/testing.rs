@@ -8,8 +8,7 @@ use diptych_event::{Names, Shard};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::answer::add_shard;
-use crate::seam::{ALL_TIME, AnyOperator, AnyPlan, Catalog, Cell, Context, Evidence, View};
+use crate::seam::{ALL_TIME, AnyOperator, AnyPlan, Catalog, Cell, Context, Evidence, Mask, PerRow, View};
 
 /// 2024-01-01T00:00Z in microseconds.
 pub const START_US: i64 = 1_704_067_200_000_000;
@@ -121,12 +120,11 @@ impl World {
         let catalog = self.catalog(cut);
         let (mut plan, _) = operator.plan(params, &mut Context::new(&catalog)).expect("a possible question");
         let labels: Vec<Option<String>> = self.groups(cut).into_iter().map(Some).collect();
-        let mut n_scans = 0;
+        let (mut n_scans, mut total) = (0, operator.empty(&plan));
         loop {
             n_scans += 1;
             assert!(n_scans <= 3, "three scans at most");
-            let mut total = operator.empty(&plan);
-            self.for_each_view(&catalog, cut, only, |view| add_shard(operator, &plan, view, &labels, &mut total));
+            self.for_each_view(&catalog, cut, only, |view| operator.scan(&plan, view, &labels, &mut total));
             match operator.refine(&plan, &total) {
                 Some(refined) => plan = refined,
                 None => {
@@ -227,8 +225,8 @@ impl World {
             let tie = vec![0; rows.len()];
             let interactive: Vec<u8> = rows.iter().map(|row| u8::from(row.interactive)).collect();
             let group_idx = |row: &&Row| groups_known.iter().position(|group| *group == row.group).unwrap() as u32;
-            let groups: Vec<u32> = rows.iter().map(group_idx).collect();
-            let admitted: Option<Vec<bool>> = only.map(|only| rows.iter().map(|row| row.group == only).collect());
+            let groups = PerRow::Rows(rows.iter().map(group_idx).collect());
+            let admitted = only.map(|only| Mask::from(rows.iter().map(|row| row.group == only).collect::<Vec<bool>>()));
             let shard = Shard {
                 actors: ActorIds { offsets: &id_offsets, text: text.as_bytes() },
                 offsets: &offsets,
@@ -241,7 +239,7 @@ impl World {
             take(&View {
                 shard,
                 actors: None,
-                admitted: admitted.as_deref(),
+                admitted: admitted.as_ref(),
                 period_us: ALL_TIME,
                 groups: Some(&groups),
                 masks: &[],

@@ -2,6 +2,31 @@
 
 use super::{Interval, Z_95};
 
+/// Puts those values in their ascending places that the quantiles at `ps` and the interval of the median look at.
+///
+/// Afterwards [`quantile_sorted`] and [`median_interval_sorted`] find what they would find in sorted values. O(values).
+pub fn arrange(values: &mut [i64], ps: &[f64]) {
+    let n = values.len();
+    let Some(last) = n.checked_sub(1) else { return };
+    let below = |p: &f64| ((p * last as f64).floor() as usize).min(last);
+    let mut ranks: Vec<usize> = ps.iter().map(below).flat_map(|below| [below, (below + 1).min(last)]).collect();
+    let lower = binomial_half_quantile(n, 0.025);
+    if lower > 0 {
+        ranks.extend([lower - 1, n - lower]);
+    }
+    ranks.sort_unstable();
+    ranks.dedup();
+    place(values, 0, &ranks);
+}
+
+/// Puts the values of some ranks, ascending and counted from `first`, in their places.
+fn place(values: &mut [i64], first: usize, ranks: &[usize]) {
+    let Some(rank) = ranks.get(ranks.len() / 2) else { return };
+    let (before, _, after) = values.select_nth_unstable(rank - first);
+    place(before, first, &ranks[..ranks.len() / 2]);
+    place(after, rank + 1, &ranks[ranks.len() / 2 + 1..]);
+}
+
 /// Returns the `p`-quantile of ascending values, Hyndman–Fan type 7; `None` without values. METRICS C5.
 pub fn quantile_sorted(sorted: &[i64], p: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
@@ -42,6 +67,22 @@ fn binomial_half_quantile(n: usize, p: f64) -> usize {
 mod tests {
     use super::*;
     use crate::stats::check::close_interval;
+
+    #[test]
+    fn arranged_values_have_the_quantiles_of_sorted_ones() {
+        for n in (0..40).chain([999, 1000, 1001, 5000]) {
+            let mut arranged: Vec<i64> = (0..n).map(|idx| idx * 7919 % 1009).collect();
+            let mut sorted = arranged.clone();
+            sorted.sort_unstable();
+            arrange(&mut arranged, &[0.5, 0.9]);
+            assert_eq!(median_interval_sorted(&arranged), median_interval_sorted(&sorted), "{n} values");
+            for p in [0.5, 0.9] {
+                assert_eq!(quantile_sorted(&arranged, p), quantile_sorted(&sorted, p), "{p} of {n} values");
+            }
+            arranged.sort_unstable();
+            assert_eq!(arranged, sorted);
+        }
+    }
 
     // METRICS C5: type 7 and order-statistic interval of the median.
     #[test]

@@ -7,8 +7,8 @@ use std::sync::{Arc, LazyLock};
 
 use diptych_event::Spec;
 use diptych_event::time::Zone;
-use diptych_journey::seam::{ALL_TIME, AnyPlan, AnyTotals, Evidence, Texts};
-use diptych_journey::{AnyOperator, AskError, Catalog, Cell, Context, View, answer};
+use diptych_journey::seam::{ALL_TIME, AnyPlan, AnyTotals, Evidence, Mask, PerRow, Texts};
+use diptych_journey::{AnyOperator, AskError, Catalog, Cell, Context, View};
 use diptych_testkit::{OwnedShard, Random, World};
 use serde_json::Value;
 
@@ -151,11 +151,11 @@ pub fn text(cells: &[Cell]) -> String {
 /// One shard with all that the question makes of it.
 struct Slice {
     owned: OwnedShard,
-    admitted: Option<Vec<bool>>,
-    groups: Option<Vec<u32>>,
+    admitted: Option<Mask<'static>>,
+    groups: Option<PerRow<'static, u32>>,
     labels: Vec<Option<String>>,
-    masks: Vec<Vec<bool>>,
-    texts: Vec<Texts>,
+    masks: Vec<Mask<'static>>,
+    texts: Vec<Texts<'static>>,
     period_us: Range<i64>,
 }
 
@@ -164,9 +164,9 @@ impl Slice {
         View {
             shard: self.owned.shard(),
             actors: None,
-            admitted: self.admitted.as_deref(),
+            admitted: self.admitted.as_ref(),
             period_us: self.period_us.clone(),
-            groups: self.groups.as_deref(),
+            groups: self.groups.as_ref(),
             masks: &self.masks,
             texts: &self.texts,
         }
@@ -197,21 +197,22 @@ pub fn ask(world: &World, question: &Question) -> Result<Answer, AskError> {
         .into_iter()
         .map(|owned| {
             let mask = |sql: &str| world.mask(&owned, sql).unwrap_or_else(|what| panic!("{what}"));
-            let admitted = question.condition.map(mask);
-            let masks = masks.iter().map(|sql| mask(sql)).collect();
+            let admitted = question.condition.map(|sql| mask(sql).into());
+            let masks = masks.iter().map(|sql| mask(sql).into()).collect();
             let groups = question.by.map(|by| world.groups(&owned, by).unwrap_or_else(|what| panic!("{what}")));
-            let (groups, labels) = groups.map_or((None, Vec::new()), |(codes, labels)| (Some(codes), labels));
+            let (groups, labels) = groups.map_or((None, Vec::new()), |(codes, labels)| (Some(PerRow::Rows(codes)), labels));
             let text = |sql: &String| {
                 let (codes, labels) = world.groups(&owned, sql).unwrap_or_else(|what| panic!("{what}"));
-                Texts { codes, labels }
+                Texts { codes: PerRow::Rows(codes), labels }
             };
             let texts = texts.iter().map(text).collect();
             Slice { owned, admitted, groups, labels, masks, texts, period_us: question.period_us.clone() }
         })
         .collect();
     let mut partials = Vec::new();
+    let mut total = operator.empty(&plan);
     let total = loop {
-        let total = scan(operator, &plan, &slices, question.merge_seed);
+        total = scan(operator, &plan, &slices, question.merge_seed, total);
         partials.push(operator.partial_json(&total));
         if partials.len() == MAX_SCANS {
             break total;
@@ -225,18 +226,21 @@ pub fn ask(world: &World, question: &Question) -> Result<Answer, AskError> {
     Ok(Answer { cells, groups, params, partials, operator, plan, slices })
 }
 
-/// Scans all shards and merges them: in turn for seed 0, otherwise in any order and in any pairs.
-fn scan(operator: &dyn AnyOperator, plan: &AnyPlan, slices: &[Slice], merge_seed: u64) -> AnyTotals {
-    let mut total = operator.empty(plan);
+/// Adds all shards to `total`: in turn for seed 0, otherwise in any order and in any pairs.
+fn scan(operator: &dyn AnyOperator, plan: &AnyPlan, slices: &[Slice], merge_seed: u64, mut total: AnyTotals) -> AnyTotals {
     if merge_seed == 0 {
         for slice in slices {
-            answer::add_shard(operator, plan, &slice.view(), &slice.labels, &mut total);
+            operator.scan(plan, &slice.view(), &slice.labels, &mut total);
         }
         return total;
     }
     let mut random = Random::new(merge_seed);
-    let mut parts: Vec<AnyTotals> =
-        slices.iter().map(|slice| operator.totals(operator.scan(plan, &slice.view(), slice.labels.len()), &slice.labels)).collect();
+    let part = |slice: &Slice| {
+        let mut part = operator.empty(plan);
+        operator.scan(plan, &slice.view(), &slice.labels, &mut part);
+        part
+    };
+    let mut parts: Vec<AnyTotals> = slices.iter().map(part).collect();
     parts.push(total);
     while parts.len() > 1 {
         let other = parts.swap_remove(random.below(parts.len()));

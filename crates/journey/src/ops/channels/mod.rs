@@ -367,7 +367,7 @@ impl<'a> Contacts<'a> {
     /// Returns the channel that a row is a touchpoint of.
     fn channel(&self, row: usize) -> Option<usize> {
         let texts = &self.view.texts[self.plan.touchpoint?.0];
-        self.channel_of_code[texts.codes[row] as usize]
+        self.channel_of_code[texts.codes.get(row) as usize]
     }
 
     /// Reads one account. O(rows + purchases · channels).

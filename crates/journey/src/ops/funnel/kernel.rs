@@ -72,14 +72,79 @@ impl Attempt {
     }
 }
 
+/// What the search writes on, kept from case to case.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// The chain that reached each step, shape `[steps][steps]`.
+    chains: Vec<usize>,
+    /// When each chain was entered, in microseconds; `None` where no chain is. Shape `[steps]`.
+    entered_us: Vec<Option<i64>>,
+}
+
 /// Finds the attempt that counts among the rows of one case; `None` when nobody entered.
 ///
 /// `bits[row]` says which steps a row can serve, `enters(row)` whether an attempt may start there.
-pub fn best_attempt(rules: &Rules, time_us: &[i64], bits: &[u32], enters: impl Fn(usize) -> bool) -> Option<Attempt> {
-    match rules.order {
-        Order::Any => any_order(rules, time_us, bits, enters),
-        Order::Ordered | Order::Strict => in_order(rules, time_us, bits, enters),
+pub fn best_attempt(
+    rules: &Rules,
+    time_us: &[i64],
+    bits: &[u32],
+    enters: impl Fn(usize) -> bool,
+    scratch: &mut Scratch,
+) -> Option<Attempt> {
+    match (rules.order, rules.ties) {
+        (Order::Any, _) => any_order(rules, time_us, bits, enters),
+        (Order::Ordered, Ties::Seq) => row_by_row(rules, time_us, bits, enters, scratch),
+        (Order::Ordered | Order::Strict, _) => in_order(rules, time_us, bits, enters),
     }
+}
+
+/// The plain case, which most questions are: ordered steps, every row after the one before.
+///
+/// Does what [`in_order`] does, without allocating before somebody entered.
+fn row_by_row(rules: &Rules, time_us: &[i64], bits: &[u32], enters: impl Fn(usize) -> bool, scratch: &mut Scratch) -> Option<Attempt> {
+    let n_steps = rules.n_steps;
+    let first = bits.iter().position(|bits| bits & 1 != 0)?;
+    let Scratch { chains, entered_us } = scratch;
+    chains.resize(n_steps * n_steps, 0);
+    entered_us.clear();
+    entered_us.resize(n_steps, None);
+    let (mut best, mut entered) = (Vec::new(), false);
+    for row in first..bits.len() {
+        let row_bits = bits[row];
+        if row_bits == 0 {
+            continue;
+        }
+        let now_us = time_us[row];
+        if row_bits & 1 << EXCLUDED != 0 {
+            entered_us.fill(None);
+        }
+        for k in (1..n_steps).rev().filter(|k| row_bits >> k & 1 != 0) {
+            let Some(start_us) = entered_us[k - 1].filter(|start_us| now_us - start_us <= rules.window_us) else { continue };
+            if entered_us[k].is_none_or(|known_us| known_us < start_us) {
+                chains.copy_within((k - 1) * n_steps..(k - 1) * n_steps + k, k * n_steps);
+                chains[k * n_steps + k] = row;
+                entered_us[k] = Some(start_us);
+            }
+            if best.len() <= k {
+                best.clear();
+                best.extend_from_slice(&chains[k * n_steps..k * n_steps + k + 1]);
+            }
+        }
+        if row_bits & 1 != 0 && (rules.entry == Entry::Best || !entered) && enters(row) {
+            entered = true;
+            chains[0] = row;
+            entered_us[0] = Some(now_us);
+            if best.is_empty() {
+                best.push(row);
+            }
+        }
+        if best.len() == n_steps {
+            break;
+        }
+    }
+    let latest_us = entered_us.iter().flatten().max().filter(|_| best.len() < n_steps);
+    let can_go_on_until_us = latest_us.map(|us| us.saturating_add(rules.window_us));
+    (!best.is_empty()).then_some(Attempt { rows: best, can_go_on_until_us })
 }
 
 fn in_order(rules: &Rules, time_us: &[i64], bits: &[u32], enters: impl Fn(usize) -> bool) -> Option<Attempt> {

@@ -5,15 +5,17 @@ mod params;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
 use diptych_event::timeline::{NO_CODE, Values};
 use serde::Serialize;
 
 use crate::derive;
 use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, MaskId, Operator, Panel, Unit, View};
-use crate::stats::{median_interval_sorted, quantile_sorted};
-use kernel::{Attempt, Rules};
+use crate::stats::{arrange, median_interval_sorted, quantile_sorted};
+use kernel::{Attempt, Rules, Scratch};
 use params::Entry;
-pub use params::{Order, Params};
+pub use params::Params;
 
 /// The operator.
 pub struct Funnel;
@@ -104,16 +106,26 @@ impl Operator for Funnel {
     }
 
     fn scan(&self, plan: &Plan, view: &View, out: &mut Groups<Partial>) {
-        let mut actor = Tally::default();
-        for_each_actor(plan, view, None, |_, cases| {
-            actor.add_all(cases, &mut out.total);
-        });
-        if out.split.is_empty() {
-            return;
-        }
-        for_each_actor_and_group(plan, view, |group, cases| {
-            if let Some(partial) = out.split.get_mut(group as usize) {
-                actor.add_all(cases, partial);
+        let mut tally = Tally::new(view.shard.time_us);
+        for_each_actor(plan, view, |_, search| {
+            search.find(None);
+            tally.add_all(&search.cases, &mut out.total);
+            if out.split.is_empty() {
+                return;
+            }
+            let groups = search.groups();
+            if let [only] = groups[..] {
+                // All entries are in one group, so its cases are the ones just found.
+                if let Some(partial) = out.split.get_mut(only as usize) {
+                    tally.add_all(&search.cases, partial);
+                }
+                return;
+            }
+            for group in groups {
+                search.find(Some(group));
+                if let Some(partial) = out.split.get_mut(group as usize) {
+                    tally.add_all(&search.cases, partial);
+                }
             }
         });
     }
@@ -188,8 +200,9 @@ impl Operator for Funnel {
             "open" if step < n_steps => |case, step| case.attempt.level() == step && case.open,
             _ => return false,
         };
-        for_each_actor(plan, view, None, |actor_idx, cases| {
-            for case in cases.iter().filter(|case| wanted(case, step)) {
+        for_each_actor(plan, view, |actor_idx, search| {
+            search.find(None);
+            for case in search.cases.iter().filter(|case| wanted(case, step)) {
                 sink.add(view, &plan.names, actor_idx, case.attempt.rows());
             }
         });
@@ -203,7 +216,7 @@ impl Operator for Funnel {
 }
 
 fn median(id: String, label: String, times: &mut [i64], people: u64) -> Cell {
-    times.sort_unstable();
+    arrange(times, &[0.5]);
     Cell::duration(id, label, times.len() as u64, people, quantile_sorted(times, 0.5))
         .with_interval(median_interval_sorted(times), "order statistics")
 }
@@ -213,18 +226,20 @@ struct Case {
     attempt: Attempt,
     /// The attempt stopped and its window is not over.
     open: bool,
-    /// Instants of the attempt's rows, shape `[level]`.
-    times_us: Vec<i64>,
 }
 
 /// Adds one actor's cases to a partial, counting the actor once per number.
-#[derive(Default)]
-struct Tally {
+struct Tally<'a> {
+    time_us: &'a [i64],
     stopped: u64,
     open: u64,
 }
 
-impl Tally {
+impl<'a> Tally<'a> {
+    fn new(time_us: &'a [i64]) -> Self {
+        Self { time_us, stopped: 0, open: 0 }
+    }
+
     fn add_all(&mut self, cases: &[Case], partial: &mut Partial) {
         (self.stopped, self.open) = (0, 0);
         let mut furthest = 0;
@@ -237,11 +252,12 @@ impl Tally {
                 partial.open[level - 1] += 1;
                 self.open |= 1 << (level - 1);
             }
-            for (k, pair) in case.times_us.windows(2).enumerate() {
-                partial.step_us[k].push(pair[1] - pair[0]);
+            let (rows, time_us) = (case.attempt.rows(), self.time_us);
+            for (k, pair) in rows.windows(2).enumerate() {
+                partial.step_us[k].push(time_us[pair[1]] - time_us[pair[0]]);
             }
             if level == partial.reached.len() {
-                partial.total_us.push(case.times_us[level - 1] - case.times_us[0]);
+                partial.total_us.push(time_us[rows[level - 1]] - time_us[rows[0]]);
             }
         }
         partial.people[..furthest].iter_mut().for_each(|people| *people += 1);
@@ -252,82 +268,89 @@ impl Tally {
     }
 }
 
-/// Calls `take` with the cases of each selected actor that entered; only entries in `group` count when one is given.
-fn for_each_actor(plan: &Plan, view: &View, group: Option<u32>, mut take: impl FnMut(usize, &[Case])) {
-    let mut cases = Vec::new();
-    let mut bits = Vec::new();
+/// The search for the cases of one actor after the other.
+struct Search<'a> {
+    plan: &'a Plan,
+    view: &'a View<'a>,
+    /// Rows of the actor.
+    rows: Range<usize>,
+    /// The steps that each of the rows can serve.
+    bits: Vec<u32>,
+    /// The cases that were found.
+    cases: Vec<Case>,
+    scratch: Scratch,
+}
+
+/// Calls `take` for each selected actor who has an event that an attempt can start with.
+fn for_each_actor(plan: &Plan, view: &View, mut take: impl FnMut(usize, &mut Search)) {
+    let mut search = Search { plan, view, rows: 0..0, bits: Vec::new(), cases: Vec::new(), scratch: Scratch::default() };
+    let entry_bits = plan.rules.entry_bits();
     for (actor_idx, rows) in view.journeys() {
-        cases.clear();
-        if step_bits(plan, view, rows.clone(), &mut bits) & 1 == 0 && plan.rules.order != Order::Any {
+        let names = &view.shard.name[rows.clone()];
+        // Most actors are done with here, so this loop has no branch.
+        if names.iter().fold(0, |all, name| all | plan.bits_of_name[*name as usize]) & entry_bits == 0 {
             continue;
         }
-        find_cases(plan, view, rows, &bits, group, &mut cases);
-        if !cases.is_empty() {
-            take(actor_idx, &cases);
-        }
+        search.rows = rows;
+        search.mark();
+        take(actor_idx, &mut search);
     }
 }
 
-/// Calls `take` for each selected actor and each group among the rows where an attempt can start.
-fn for_each_actor_and_group(plan: &Plan, view: &View, mut take: impl FnMut(u32, &[Case])) {
-    let (mut cases, mut bits, mut groups) = (Vec::new(), Vec::new(), Vec::new());
-    for (_, rows) in view.journeys() {
-        step_bits(plan, view, rows.clone(), &mut bits);
-        groups.clear();
-        groups.extend(rows.clone().filter(|row| bits[row - rows.start] & plan.rules.entry_bits() != 0).map(|row| view.group(row)));
+impl Search<'_> {
+    /// Writes which steps each row can serve. O(rows × conditions).
+    fn mark(&mut self) {
+        let (plan, view) = (self.plan, self.view);
+        self.bits.clear();
+        self.bits.extend(view.shard.name[self.rows.clone()].iter().map(|name| plan.bits_of_name[*name as usize]));
+        for (condition_bits, mask) in &plan.conditions {
+            let mask = &view.masks[mask.0];
+            for (bits, row) in self.bits.iter_mut().zip(self.rows.clone()) {
+                if *bits & condition_bits != 0 && !mask.holds(row) {
+                    *bits &= !condition_bits;
+                }
+            }
+        }
+    }
+
+    /// Returns the groups of the rows where an attempt may start, ascending.
+    fn groups(&self) -> Vec<u32> {
+        let may_enter = |row: &usize| self.bits[row - self.rows.start] & self.plan.rules.entry_bits() != 0 && self.view.admits(*row);
+        let mut groups: Vec<u32> = self.rows.clone().filter(may_enter).map(|row| self.view.group(row)).collect();
         groups.sort_unstable();
         groups.dedup();
-        for group in &groups {
-            cases.clear();
-            find_cases(plan, view, rows.clone(), &bits, Some(*group), &mut cases);
-            if !cases.is_empty() {
-                take(*group, &cases);
-            }
-        }
+        groups
     }
-}
 
-/// Writes which steps each row can serve; returns all bits that occur. O(rows × conditions).
-fn step_bits(plan: &Plan, view: &View, rows: std::ops::Range<usize>, bits: &mut Vec<u32>) -> u32 {
-    bits.clear();
-    bits.extend(view.shard.name[rows.clone()].iter().map(|name| plan.bits_of_name[*name as usize]));
-    for (condition_bits, mask) in &plan.conditions {
-        for (bits, holds) in bits.iter_mut().zip(&view.masks[mask.0][rows.clone()]) {
-            if !holds {
-                *bits &= !condition_bits;
-            }
-        }
-    }
-    bits.iter().fold(0, |all, bits| all | bits)
-}
-
-/// Finds the counted attempt of each case of one actor: of all rows, or of each session.
-fn find_cases(plan: &Plan, view: &View, rows: std::ops::Range<usize>, bits: &[u32], group: Option<u32>, cases: &mut Vec<Case>) {
-    let first = rows.start;
-    let enters = |row: usize| view.admits(row) && group.is_none_or(|group| view.group(row) == group);
-    let mut find = |case_rows: std::ops::Range<usize>, ends_us: i64| {
-        let bits = &bits[case_rows.start - first..case_rows.end - first];
-        let time_us = &view.shard.time_us[case_rows.clone()];
-        let start = case_rows.start;
-        let found = match plan.hold {
-            None => kernel::best_attempt(&plan.rules, time_us, bits, |idx| enters(start + idx)),
-            Some(column) => best_with_constant(plan, view, case_rows, time_us, bits, enters, column),
+    /// Finds the counted attempt of each case: of all rows, or of each session; only entries in `group` count when one is given.
+    fn find(&mut self, group: Option<u32>) {
+        let (plan, view, first) = (self.plan, self.view, self.rows.start);
+        let (bits, cases, scratch) = (&self.bits, &mut self.cases, &mut self.scratch);
+        cases.clear();
+        let enters = |row: usize| view.admits(row) && group.is_none_or(|group| view.group(row) == group);
+        let mut find = |case_rows: Range<usize>, ends_us: i64| {
+            let bits = &bits[case_rows.start - first..case_rows.end - first];
+            let time_us = &view.shard.time_us[case_rows.clone()];
+            let start = case_rows.start;
+            let found = match plan.hold {
+                None => kernel::best_attempt(&plan.rules, time_us, bits, |idx| enters(start + idx), scratch),
+                Some(column) => best_with_constant(plan, view, case_rows, bits, enters, column, scratch),
+            };
+            let Some(mut attempt) = found else { return };
+            let stopped = attempt.level() < plan.labels.len();
+            let open = stopped && attempt.can_go_on_until_us.is_some_and(|until_us| until_us.min(ends_us) > plan.observed_until_us);
+            attempt.shift(start);
+            cases.push(Case { attempt, open });
         };
-        let Some(mut attempt) = found else { return };
-        let stopped = attempt.level() < plan.labels.len();
-        let open = stopped && attempt.can_go_on_until_us.is_some_and(|until_us| until_us.min(ends_us) > plan.observed_until_us);
-        attempt.shift(start);
-        let times_us = attempt.rows().iter().map(|row| view.shard.time_us[*row]).collect();
-        cases.push(Case { attempt, open, times_us });
-    };
-    match plan.session_gap_us {
-        None => find(rows, i64::MAX),
-        Some(gap_us) => {
-            for session in derive::sessions(&view.shard, rows, gap_us) {
-                let is_activity = |row: &usize| view.shard.interactive.is_none_or(|interactive| interactive[*row] != 0);
-                let active = session.clone().rev().find(is_activity).unwrap_or(session.start);
-                let ends_us = view.shard.time_us[active].saturating_add(gap_us);
-                find(session, ends_us);
+        match plan.session_gap_us {
+            None => find(self.rows.clone(), i64::MAX),
+            Some(gap_us) => {
+                for session in derive::sessions(&view.shard, self.rows.clone(), gap_us) {
+                    let is_activity = |row: &usize| view.shard.interactive.is_none_or(|interactive| interactive[*row] != 0);
+                    let active = session.clone().rev().find(is_activity).unwrap_or(session.start);
+                    let ends_us = view.shard.time_us[active].saturating_add(gap_us);
+                    find(session, ends_us);
+                }
             }
         }
     }
@@ -337,12 +360,13 @@ fn find_cases(plan: &Plan, view: &View, rows: std::ops::Range<usize>, bits: &[u3
 fn best_with_constant(
     plan: &Plan,
     view: &View,
-    rows: std::ops::Range<usize>,
-    time_us: &[i64],
+    rows: Range<usize>,
     bits: &[u32],
     enters: impl Fn(usize) -> bool,
     column: usize,
+    scratch: &mut Scratch,
 ) -> Option<Attempt> {
+    let time_us = &view.shard.time_us[rows.clone()];
     let value = |row: usize| -> Option<i64> {
         match view.shard.columns[column].values {
             Values::Text(codes) => (codes[row] != NO_CODE).then(|| i64::from(codes[row])),
@@ -359,7 +383,7 @@ fn best_with_constant(
     for held in values {
         let held_bits: Vec<u32> =
             rows.clone().zip(bits).map(|(row, bits)| if value(row) == Some(held) { *bits } else { bits & 1 << kernel::EXCLUDED }).collect();
-        let found = kernel::best_attempt(&plan.rules, time_us, &held_bits, |idx| enters(rows.start + idx));
+        let found = kernel::best_attempt(&plan.rules, time_us, &held_bits, |idx| enters(rows.start + idx), scratch);
         latest_us = latest_us.max(found.as_ref().and_then(|found| found.can_go_on_until_us));
         best = best
             .into_iter()

@@ -4,10 +4,10 @@ use diptych_testkit::World;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::kernel::{EXCLUDED, Rules, best_attempt};
+use super::kernel::{EXCLUDED, Rules, Scratch, best_attempt};
 use super::params::{Entry, Order, Params, Ties};
 use super::{Funnel, Operator};
-use crate::seam::{ALL_TIME, AskError, Catalog, Cell, Context, Evidence, Groups, View, Witness};
+use crate::seam::{ALL_TIME, AskError, Catalog, Cell, Context, Evidence, Groups, Mask, View, Witness};
 
 // METRICS 2.2 (#k-funnel), table of users u1 to u8: steps A, B, C within 60.
 const PUBLISHED: &str = "
@@ -120,7 +120,7 @@ proptest! {
 
     #[test]
     fn kernel_agrees_with_the_oracle(journey in journeys(), rules in rules()) {
-        let found = best_attempt(&rules, &journey.time_us, &journey.bits, |row| journey.enters[row]);
+        let found = best_attempt(&rules, &journey.time_us, &journey.bits, |row| journey.enters[row], &mut Scratch::default());
         let level = found.as_ref().map_or(0, |attempt| attempt.level());
         prop_assert_eq!(level, oracle_level(&rules, &journey));
         if let Some(attempt) = found {
@@ -130,7 +130,7 @@ proptest! {
 
     #[test]
     fn open_means_that_the_future_can_bring_more(journey in journeys(), rules in rules(), wait in 0_i64..4) {
-        let Some(found) = best_attempt(&rules, &journey.time_us, &journey.bits, |row| journey.enters[row]) else { return Ok(()) };
+        let Some(found) = best_attempt(&rules, &journey.time_us, &journey.bits, |row| journey.enters[row], &mut Scratch::default()) else { return Ok(()) };
         let observed_until_us = journey.time_us.last().unwrap() + wait * UNIT_US;
         let open = found.level() < rules.n_steps && found.can_go_on_until_us.is_some_and(|until_us| until_us > observed_until_us);
         let more = (0..rules.n_steps).any(|from| {
@@ -148,7 +148,7 @@ proptest! {
     #[test]
     fn looser_rules_reach_at_least_as_far(journey in journeys(), rules in rules()) {
         let level = |rules: &Rules| {
-            best_attempt(rules, &journey.time_us, &journey.bits, |row| journey.enters[row]).map_or(0, |attempt| attempt.level())
+            best_attempt(rules, &journey.time_us, &journey.bits, |row| journey.enters[row], &mut Scratch::default()).map_or(0, |attempt| attempt.level())
         };
         let this = level(&rules);
         prop_assert!(this <= level(&Rules { window_us: rules.window_us + UNIT_US, ..rules.clone() }), "window");
@@ -395,12 +395,12 @@ fn ask_where(journeys: &str, change: Value, condition: Option<&str>) -> Result<(
     let plan = Operator::plan(&Funnel, &params, &mut context)?;
     let owned = world.shards(1).remove(0);
     let mask = |sql: &str| world.mask(&owned, sql).expect("the condition is a simple one");
-    let masks: Vec<Vec<bool>> = context.masks.iter().map(|sql| mask(sql)).collect();
-    let admitted = condition.map(mask);
+    let masks: Vec<Mask> = context.masks.iter().map(|sql| mask(sql).into()).collect();
+    let admitted = condition.map(|sql| Mask::from(mask(sql)));
     let view = View {
         shard: owned.shard(),
         actors: None,
-        admitted: admitted.as_deref(),
+        admitted: admitted.as_ref(),
         period_us: ALL_TIME,
         groups: None,
         masks: &masks,

@@ -111,6 +111,20 @@ impl Periods {
         usize::try_from(n).unwrap_or(0)
     }
 
+    /// Returns the first instant after the period that `time_us`, not before `from_us`, lies in. O(log days).
+    pub fn end_us(&self, from_us: i64, time_us: i64) -> i64 {
+        if self.clock == Clock::Rolling {
+            return time_us.saturating_add(self.step_us() - (time_us - from_us).rem_euclid(self.step_us()));
+        }
+        let day = self.calendar.day(time_us);
+        let next = match self.period {
+            Period::Day => day + 1,
+            Period::Week => week_start(day) + 7,
+            Period::Month => month_start(month_start(day) + 31),
+        };
+        self.calendar.start_us(next).unwrap_or(i64::MAX)
+    }
+
     /// Returns the last period after `from_us` that was observed to its end: the next one had begun when observation ended.
     pub fn mature(&self, from_us: i64) -> usize {
         if self.observed_until_us < from_us {

@@ -294,16 +294,24 @@ fn for_each_person(plan: &Plan, view: &View, mut take: impl FnMut(Person)) {
         let is_start = |row: &usize| plan.start.as_ref().is_none_or(|start| start[view.shard.name[*row] as usize]);
         let Some(anchor) = rows.clone().find(is_start).filter(|row| view.admits(*row)) else { continue };
         let begun_us = view.shard.time_us[anchor];
+        let mature = plan.periods.mature(begun_us).min(plan.n_periods);
         came.clear();
-        came.extend(returns(plan, view, anchor + 1..rows.end, anchor).map(|(_, k)| k));
-        came.dedup();
+        for (_, k) in returns(plan, view, anchor + 1..rows.end, anchor) {
+            if came.last() != Some(&k) {
+                came.push(k);
+            }
+            // What comes after the last period that counts changes nothing.
+            if k > mature {
+                break;
+            }
+        }
         take(Person {
             actor_idx,
             anchor,
             rows_end: rows.end,
             group: view.group(anchor),
             cohort: plan.periods.cohort(begun_us),
-            mature: plan.periods.mature(begun_us).min(plan.n_periods),
+            mature,
             came: &came,
         });
     }
@@ -312,8 +320,16 @@ fn for_each_person(plan: &Plan, view: &View, mut take: impl FnMut(Person)) {
 /// Walks the observed returns among `rows` after the first event's own period, with their periods, ascending.
 fn returns<'a>(plan: &'a Plan, view: &'a View, rows: Range<usize>, anchor: usize) -> impl Iterator<Item = (usize, usize)> + 'a {
     let (time_us, name) = (view.shard.time_us, view.shard.name);
+    let begun_us = time_us[anchor];
+    // Most rows lie in the period of the row before: the calendar is asked once per period.
+    let (mut k, mut ends_us) = (0, i64::MIN);
     rows.take_while(move |row| time_us[*row] <= plan.periods.observed_until_us())
         .filter(move |row| plan.back.as_ref().is_none_or(|back| back[name[*row] as usize]))
-        .map(move |row| (row, plan.periods.between(time_us[anchor], time_us[row])))
+        .map(move |row| {
+            if time_us[row] >= ends_us {
+                (k, ends_us) = (plan.periods.between(begun_us, time_us[row]), plan.periods.end_us(begun_us, time_us[row]));
+            }
+            (row, k)
+        })
         .filter(|(_, k)| *k > 0)
 }

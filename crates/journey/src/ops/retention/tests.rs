@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use diptych_event::time::{DAY_US, HOUR_US, format_day};
+use diptych_event::time::{Calendar, DAY_US, HOUR_US, Zone, format_day, parse_question_time};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::Retention;
+use super::kernel::{Clock, Period, Periods};
 use crate::ops::testing::{START_US, World};
 
 /// METRICS 2.5, vector: hours since 2024-01-01T00Z, end of observation after 672 h.
@@ -139,6 +140,32 @@ fn more_observation_changes_no_mature_cell() {
     let after = longer.ask(&Retention, json!({}));
     for cell in before.cells.iter().filter(|cell| cell.flags.iter().all(|flag| *flag == "low_n")) {
         assert_eq!(cell, after.cell(&cell.id));
+    }
+}
+
+#[test]
+fn periods_end_where_the_next_one_begins() {
+    for (zone, from, to) in [
+        (Zone::Europe__Berlin, "2024-01-30", "2024-04-03"),
+        (Zone::Pacific__Apia, "2011-12-20", "2012-01-20"),
+        (Zone::UTC, "2024-02-25", "2024-03-20"),
+    ] {
+        let instant = |day: &str| parse_question_time(day, zone).unwrap();
+        let (begun_us, until_us) = (instant(from) + 5 * HOUR_US, instant(to));
+        for period in [Period::Day, Period::Week, Period::Month] {
+            for clock in [Clock::Calendar, Clock::Rolling] {
+                let periods = Periods::new(period, clock, Calendar::new(begun_us, until_us, zone), begun_us, until_us);
+                for time_us in (begun_us..until_us).step_by(HOUR_US as usize / 2) {
+                    let (k, ends_us) = (periods.between(begun_us, time_us), periods.end_us(begun_us, time_us));
+                    let what = format!("{period:?} {clock:?} {zone} {time_us}");
+                    assert!(time_us < ends_us, "{what}");
+                    if ends_us <= until_us {
+                        assert_eq!(periods.between(begun_us, ends_us - 1), k, "{what}");
+                        assert!(periods.between(begun_us, ends_us) > k, "{what}");
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// Lengths of sessions that share a cell: label, fewest events.
 pub const LENGTHS: [(&str, u64); 13] = [
@@ -23,7 +23,63 @@ pub const LENGTHS: [(&str, u64); 13] = [
 
 /// Returns the position in [`LENGTHS`] of a session with `n_events` events, at least 1.
 pub fn length_idx(n_events: u64) -> usize {
+    if n_events < 10 {
+        return n_events as usize - 1;
+    }
     LENGTHS.partition_point(|(_, fewest)| *fewest <= n_events).saturating_sub(1)
+}
+
+/// Numbers below this are counted in an array.
+const SMALL: usize = 256;
+
+/// How often each number occurred; most are small.
+#[derive(Debug, Clone)]
+pub struct Counted {
+    /// Shape `[SMALL]`.
+    small: Vec<u64>,
+    large: BTreeMap<u64, u64>,
+}
+
+impl Default for Counted {
+    fn default() -> Self {
+        Self { small: vec![0; SMALL], large: BTreeMap::new() }
+    }
+}
+
+impl Counted {
+    /// Counts a number. O(1) for small ones.
+    #[inline]
+    pub fn add(&mut self, number: u64) {
+        match self.small.get_mut(number as usize) {
+            Some(n) => *n += 1,
+            None => *self.large.entry(number).or_default() += 1,
+        }
+    }
+
+    /// Adds other counts.
+    pub fn merge(&mut self, other: Counted) {
+        self.small.iter_mut().zip(other.small).for_each(|(into, from)| *into += from);
+        for (number, n) in other.large {
+            *self.large.entry(number).or_default() += n;
+        }
+    }
+
+    /// Returns the numbers that occurred, ascending, with their counts.
+    pub fn to_map(&self) -> BTreeMap<u64, u64> {
+        let small = self.small.iter().enumerate().filter(|(_, n)| **n > 0).map(|(number, n)| (number as u64, *n));
+        small.chain(self.large.iter().map(|(number, n)| (*number, *n))).collect()
+    }
+
+    /// Returns the number of large numbers, which take memory.
+    pub fn n_large(&self) -> usize {
+        self.large.len()
+    }
+}
+
+impl Serialize for Counted {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_map().serialize(serializer)
+    }
 }
 
 /// What one session counts for.
@@ -55,7 +111,7 @@ pub struct Partial {
     /// People with an engaged session.
     pub engaged_people: u64,
     /// Sessions per number of events.
-    pub lengths: BTreeMap<u64, u64>,
+    pub lengths: Counted,
     /// People per cell of the length distribution, shape `[lengths]`.
     pub length_people: [u64; LENGTHS.len()],
     /// Microseconds of each session of two events or more; sorted by `finish`.
@@ -67,12 +123,12 @@ pub struct Partial {
 }
 
 impl Partial {
-    /// Adds the sessions of one person, in time order. O(sessions × log lengths).
+    /// Adds the sessions of one person, in time order. O(sessions).
     pub fn add_person(&mut self, visits: &[Visit], with_trend: bool) {
         let (mut lengths_seen, mut engaged, mut timed) = (0_u32, false, false);
         let mut last_began = None;
         for visit in visits {
-            *self.lengths.entry(visit.n_events).or_default() += 1;
+            self.lengths.add(visit.n_events);
             lengths_seen |= 1 << length_idx(visit.n_events);
             if visit.engaged {
                 self.engaged += 1;
@@ -107,9 +163,7 @@ impl Partial {
         self.engaged += other.engaged;
         self.engaged_people += other.engaged_people;
         self.duration_people += other.duration_people;
-        for (length, n) in other.lengths {
-            *self.lengths.entry(length).or_default() += n;
-        }
+        self.lengths.merge(other.lengths);
         self.length_people.iter_mut().zip(other.length_people).for_each(|(into, from)| *into += from);
         self.durations_us.extend(other.durations_us);
         for (began, (sessions, people)) in other.trend {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::derive;
 use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, Operator, Panel, Unit, View};
-use crate::stats::{median_interval_sorted, quantile_sorted};
+use crate::stats::{arrange, median_interval_sorted, quantile_sorted};
 pub use kernel::Partial;
 use kernel::{LENGTHS, Visit, length_idx, mean_counted, quantile_counted};
 
@@ -176,25 +176,26 @@ impl Operator for Sessions {
 
     fn finish(&self, plan: &Plan, mut total: Partial) -> Vec<Cell> {
         let (n, people) = (total.n_sessions, total.people);
-        let single = total.lengths.get(&1).copied().unwrap_or(0);
+        let lengths = total.lengths.to_map();
+        let single = lengths.get(&1).copied().unwrap_or(0);
         let mut cells = vec![
             Cell::count("sessions", "sessions", Unit::Session, n, people),
             Cell::people("people", "people with a session", people),
             number("per_person", "sessions per person", Unit::Session, people, people, crate::stats::ratio(n, people)),
             Cell::share("single", "sessions of one event", Unit::Session, single, n, total.single_people).flagged(CLUSTERED),
             Cell::share("engaged", "engaged sessions", Unit::Session, total.engaged, n, total.engaged_people).flagged(CLUSTERED),
-            number("events:mean", "events per session, mean", Unit::Event, n, people, mean_counted(&total.lengths)),
-            number("events:median", "events per session, median", Unit::Event, n, people, quantile_counted(&total.lengths, 0.5)),
-            number("events:p90", "events per session, 90th percentile", Unit::Event, n, people, quantile_counted(&total.lengths, 0.9)),
+            number("events:mean", "events per session, mean", Unit::Event, n, people, mean_counted(&lengths)),
+            number("events:median", "events per session, median", Unit::Event, n, people, quantile_counted(&lengths, 0.5)),
+            number("events:p90", "events per session, 90th percentile", Unit::Event, n, people, quantile_counted(&lengths, 0.9)),
         ];
         let mut of_length = [0; LENGTHS.len()];
-        total.lengths.iter().for_each(|(length, n)| of_length[length_idx(*length)] += n);
+        lengths.iter().for_each(|(length, n)| of_length[length_idx(*length)] += n);
         for (idx, (length, _)) in LENGTHS.iter().enumerate() {
             let label = if idx == 0 { "1 event".into() } else { format!("{length} events") };
             cells.push(Cell::count(format!("length:{length}"), label, Unit::Session, of_length[idx], total.length_people[idx]));
         }
         let times = &mut total.durations_us;
-        times.sort_unstable();
+        arrange(times, &[0.5, 0.9]);
         let (n_timed, people) = (times.len() as u64, total.duration_people);
         let sum_us: i128 = times.iter().map(|time| i128::from(*time)).sum();
         let mean_us = (n_timed > 0).then(|| sum_us as f64 / n_timed as f64);
@@ -227,7 +228,7 @@ impl Operator for Sessions {
     }
 
     fn size_bytes(&self, partial: &Partial) -> usize {
-        size_of::<Partial>() + 8 * partial.durations_us.capacity() + 32 * (partial.lengths.len() + partial.trend.len())
+        size_of::<Partial>() + 8 * partial.durations_us.capacity() + 8 * 256 + 32 * (partial.lengths.n_large() + partial.trend.len())
     }
 }
 

@@ -101,6 +101,12 @@ fn quantiles_of_counts_agree_with_the_published_values() {
     assert_eq!(quantile_counted(&BTreeMap::from([(1, 1), (2, 1)]), 0.5), Some(1.5));
     assert_eq!(quantile_counted(&BTreeMap::new(), 0.5), None);
     assert_eq!(mean_counted(&BTreeMap::from([(1, 3), (5, 1)])), Some(2.0));
+    let (mut counted, mut other) = (Counted::default(), Counted::default());
+    [1, 300, 1, 255].iter().for_each(|number| counted.add(*number));
+    [256, 300, 255].iter().for_each(|number| other.add(*number));
+    counted.merge(other);
+    assert_eq!(counted.to_map(), BTreeMap::from([(1, 2), (255, 2), (256, 1), (300, 2)]));
+    assert_eq!(LENGTHS.map(|(_, fewest)| length_idx(fewest)), std::array::from_fn(|idx| idx));
     for (length, label) in [(1, "1"), (9, "9"), (10, "10-19"), (19, "10-19"), (99, "50-99"), (100, "100+"), (9999, "100+")] {
         assert_eq!(LENGTHS[length_idx(length)].0, label);
     }

@@ -1,6 +1,6 @@
-//! Counting of pairs: an open-addressing table per shard, drained in order.
+//! Counting of pairs in an open-addressing table, and the edges whose times are kept.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// The beginning of a case.
 pub const START: u32 = u32::MAX;
@@ -12,15 +12,9 @@ pub const OPEN: u32 = u32::MAX - 2;
 /// No pair has this key: nothing leads from the start to the start.
 const FREE: u64 = u64::MAX;
 const NOBODY: u32 = u32::MAX;
-const UNTIMED: u32 = u32::MAX;
-
-/// Returns the key of the pair `from` → `to`; keys ascend by `from`, then `to`.
-pub fn key(from: u32, to: u32) -> u64 {
-    u64::from(from) << 32 | u64::from(to)
-}
 
 /// Counts of one edge.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Edge {
     /// Code of the earlier name, or [`START`].
     pub from: u32,
@@ -30,141 +24,179 @@ pub struct Edge {
     pub n: u64,
     /// Distinct actors.
     pub people: u64,
-    /// Microseconds between the rows of each pair, for timed edges; sorted by `finish`.
-    pub gaps_us: Vec<i64>,
 }
 
-impl Edge {
-    /// Returns the key.
-    pub fn key(&self) -> u64 {
-        key(self.from, self.to)
+/// A pair on its way into the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Counted {
+    key: u64,
+    actor: u32,
+}
+
+impl Counted {
+    /// Makes the pair `from` → `to` of an actor with a number of its own.
+    #[inline]
+    pub fn new(from: u32, to: u32, actor: u32) -> Self {
+        Self { key: u64::from(from) << 32 | u64::from(to), actor }
     }
 }
 
-/// 24 bytes, because large tables live in main memory; a shard has fewer than 2³² rows.
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     key: u64,
-    n: u32,
+    n: u64,
     people: u32,
     last_actor: u32,
-    /// Position in `gaps_us`, or [`UNTIMED`].
-    gaps_idx: u32,
 }
 
-const FREE_SLOT: Slot = Slot { key: FREE, n: 0, people: 0, last_actor: NOBODY, gaps_idx: UNTIMED };
+const FREE_SLOT: Slot = Slot { key: FREE, n: 0, people: 0, last_actor: NOBODY };
 
-/// Counts of pairs of one shard.
+/// Counts of pairs.
 ///
 /// Useful for: millions of additions, actor by actor.
-/// Not useful for: lookups in order; [`PairTable::drain`] sorts once at the end.
+/// Not useful for: lookups in order.
 /// A dense matrix would need 5,000² cells per group; a tree costs a walk per row.
-#[derive(Debug)]
-pub struct PairTable<'a> {
+#[derive(Debug, Clone)]
+pub struct PairTable {
     /// Shape `[power of two]`, at most three quarters of it used.
     slots: Vec<Slot>,
     n_used: usize,
-    gaps_us: Vec<Vec<i64>>,
-    /// Keys of the edges whose times are kept, ascending.
-    timed: &'a [u64],
 }
 
-impl<'a> PairTable<'a> {
-    /// Makes an empty table that keeps the times of the edges with keys in `timed`, ascending.
-    pub fn new(timed: &'a [u64]) -> Self {
-        Self { slots: vec![FREE_SLOT; 16], n_used: 0, gaps_us: Vec::new(), timed }
+impl Default for PairTable {
+    fn default() -> Self {
+        Self { slots: vec![FREE_SLOT; 16], n_used: 0 }
+    }
+}
+
+impl PairTable {
+    /// Counts pairs, each with the number of its actor; the pairs of one actor must come together. O(pairs).
+    pub fn add(&mut self, pairs: &[Counted]) {
+        // Slots lie all over a table larger than the caches: they are first all asked for, so that memory brings them side by side.
+        let asked_for = pairs.iter().fold(0, |all, pair| all ^ self.slots[self.home(pair.key)].key);
+        std::hint::black_box(asked_for);
+        for pair in pairs {
+            let slot = self.slot(pair.key);
+            slot.n += 1;
+            slot.people += u32::from(slot.last_actor != pair.actor);
+            slot.last_actor = pair.actor;
+        }
     }
 
-    /// Counts a pair; the pairs of one actor must come together. O(1).
+    /// Adds counts of other actors. O(slots).
+    pub fn merge(&mut self, mut other: PairTable) {
+        if self.slots.len() < other.slots.len() {
+            std::mem::swap(self, &mut other);
+        }
+        // With room for all: keys that come in the order of another table would otherwise crowd one part of this one.
+        self.grow_to(self.n_used + other.n_used);
+        for theirs in other.slots.iter().filter(|slot| slot.key != FREE) {
+            let slot = self.slot(theirs.key);
+            slot.n += theirs.n;
+            slot.people += theirs.people;
+        }
+    }
+
+    /// Returns the edges, in no order. O(slots).
+    pub fn edges(&self) -> Vec<Edge> {
+        let used = self.slots.iter().filter(|slot| slot.key != FREE);
+        let edge = |slot: &Slot| Edge { from: (slot.key >> 32) as u32, to: slot.key as u32, n: slot.n, people: u64::from(slot.people) };
+        used.map(edge).collect()
+    }
+
+    /// Returns the bytes that it takes.
+    pub fn size_bytes(&self) -> usize {
+        size_of::<Slot>() * self.slots.capacity()
+    }
+
+    /// Returns the slot of a key, taking a free one where there is none.
     #[inline]
-    pub fn add(&mut self, from: u32, to: u32, actor_idx: u32, gap_us: i64) {
-        let key = key(from, to);
+    fn slot(&mut self, key: u64) -> &mut Slot {
         let mut idx = self.seek(key);
         if self.slots[idx].key == FREE {
             idx = self.insert(idx, key);
         }
-        let slot = &mut self.slots[idx];
-        slot.n += 1;
-        slot.people += u32::from(slot.last_actor != actor_idx);
-        slot.last_actor = actor_idx;
-        if slot.gaps_idx != UNTIMED {
-            self.gaps_us[slot.gaps_idx as usize].push(gap_us);
-        }
+        &mut self.slots[idx]
     }
 
-    /// Returns the edges, ascending by key. O(slots + edges log edges).
-    pub fn drain(mut self) -> Vec<Edge> {
-        let mut edges: Vec<Edge> = self
-            .slots
-            .iter()
-            .filter(|slot| slot.key != FREE)
-            .map(|slot| Edge {
-                from: (slot.key >> 32) as u32,
-                to: slot.key as u32,
-                n: u64::from(slot.n),
-                people: u64::from(slot.people),
-                gaps_us: self.gaps_us.get_mut(slot.gaps_idx as usize).map(std::mem::take).unwrap_or_default(),
-            })
-            .collect();
-        edges.sort_unstable_by_key(Edge::key);
-        edges
+    /// Returns the position where the search for a key begins.
+    #[inline]
+    fn home(&self, key: u64) -> usize {
+        // Fibonacci hashing: the high bits of the product depend on all bits of the key.
+        let hash = (key ^ key >> 29).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (hash >> 32) as usize & (self.slots.len() - 1)
     }
 
     /// Returns the position of the key, or the free one where it belongs.
     #[inline]
     fn seek(&self, key: u64) -> usize {
         let mask = self.slots.len() - 1;
-        // Fibonacci hashing: the high bits of the product depend on all bits of the key.
-        let hash = (key ^ key >> 29).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let mut idx = (hash >> 32) as usize & mask;
+        let mut idx = self.home(key);
         while self.slots[idx].key != key && self.slots[idx].key != FREE {
             idx = (idx + 1) & mask;
         }
         idx
     }
 
+    #[cold]
     fn insert(&mut self, idx: usize, key: u64) -> usize {
-        let mut idx = idx;
         self.n_used += 1;
-        if self.n_used * 4 > self.slots.len() * 3 {
-            let larger = vec![FREE_SLOT; self.slots.len() * 2];
-            for slot in std::mem::replace(&mut self.slots, larger) {
-                if slot.key != FREE {
-                    let to = self.seek(slot.key);
-                    self.slots[to] = slot;
-                }
-            }
-            idx = self.seek(key);
-        }
-        let mut gaps_idx = UNTIMED;
-        if self.timed.binary_search(&key).is_ok() {
-            gaps_idx = self.gaps_us.len() as u32;
-            self.gaps_us.push(Vec::new());
-        }
-        self.slots[idx] = Slot { key, gaps_idx, ..FREE_SLOT };
+        let idx = if self.grow_to(self.n_used) { self.seek(key) } else { idx };
+        self.slots[idx] = Slot { key, ..FREE_SLOT };
         idx
+    }
+
+    /// Makes room for some keys; tells whether slots were moved.
+    fn grow_to(&mut self, n_used: usize) -> bool {
+        let n_slots = (n_used * 4 / 3 + 1).next_power_of_two();
+        if n_slots <= self.slots.len() {
+            return false;
+        }
+        for slot in std::mem::replace(&mut self.slots, vec![FREE_SLOT; n_slots]) {
+            if slot.key != FREE {
+                let to = self.seek(slot.key);
+                self.slots[to] = slot;
+            }
+        }
+        true
     }
 }
 
-/// Adds `other` to `total`, both ascending by key. O(edges).
-pub fn merge_edges(total: &mut Vec<Edge>, other: Vec<Edge>) {
-    if total.is_empty() {
-        *total = other;
-        return;
+impl Serialize for PairTable {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut edges = self.edges();
+        edges.sort_unstable_by_key(|edge| (edge.from, edge.to));
+        edges.serialize(serializer)
     }
-    let mut merged = Vec::with_capacity(total.len().max(other.len()));
-    let mut others = other.into_iter().peekable();
-    for mut edge in std::mem::take(total) {
-        while let Some(before) = others.next_if(|other| other.key() < edge.key()) {
-            merged.push(before);
-        }
-        if let Some(same) = others.next_if(|other| other.key() == edge.key()) {
-            edge.n += same.n;
-            edge.people += same.people;
-            edge.gaps_us.extend(same.gaps_us);
-        }
-        merged.push(edge);
+}
+
+/// Edges whose times are kept, found in a few steps.
+#[derive(Debug, Clone)]
+pub struct Timed {
+    /// Ascending by codes.
+    edges: Vec<(u32, u32)>,
+    /// Where the edges out of each name begin, shape `[names + 1]`.
+    starts: Vec<u32>,
+}
+
+impl Timed {
+    /// Makes the edges, between events with codes below `n_names`. O(edges log edges + names).
+    pub fn new(mut edges: Vec<(u32, u32)>, n_names: usize) -> Self {
+        edges.sort_unstable();
+        edges.dedup();
+        let starts = (0..=n_names as u32).map(|from| edges.partition_point(|edge| edge.0 < from) as u32).collect();
+        Self { edges, starts }
     }
-    merged.extend(others);
-    *total = merged;
+
+    /// Returns the number of edges.
+    pub fn len(&self) -> usize {
+        self.edges.len()
+    }
+
+    /// Returns the position of an edge between events. O(timed edges out of `from`).
+    #[inline]
+    pub fn position(&self, from: u32, to: u32) -> Option<usize> {
+        let (start, end) = (self.starts[from as usize] as usize, self.starts[from as usize + 1] as usize);
+        self.edges[start..end].iter().position(|edge| edge.1 == to).map(|idx| start + idx)
+    }
 }

@@ -4,7 +4,6 @@ mod kernel;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use diptych_event::Names;
@@ -14,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::derive;
 use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, Operator, Panel, Unit, View};
-use crate::stats::{median_interval_sorted, quantile_sorted};
-use kernel::{END, Edge, OPEN, PairTable, START, merge_edges};
+use crate::stats::{arrange, median_interval_sorted, quantile_sorted};
+use kernel::{Counted, END, Edge, OPEN, PairTable, START, Timed};
 
 /// Says that the interval treats units of one person as independent (METRICS C6).
 const CLUSTERED: &str = "clustered";
@@ -103,8 +102,8 @@ pub struct Plan {
     before: Option<u32>,
     repeats: Repeats,
     times: Times,
-    /// Keys of the edges whose times are kept, ascending; `None` in the first scan.
-    timed: Option<Vec<u64>>,
+    /// The edges whose times are kept; `None` in the first scan, which counts.
+    timed: Option<Timed>,
     observed_until_us: i64,
     names: Names,
     /// Place of each node in the order of texts, shape `[names + 3]`; the artificial nodes come last.
@@ -118,8 +117,12 @@ pub struct Partial {
     case_people: u64,
     n_pairs: u64,
     pair_people: u64,
-    /// Ascending by codes, which `finish` puts in order of text.
-    edges: Vec<Edge>,
+    edges: PairTable,
+    /// Microseconds between the rows of each pair, by position in [`Plan::timed`]; empty before the second scan.
+    gaps_us: Vec<Vec<i64>>,
+    /// Actors of the shards scanned: those of the next shard are numbered from here on.
+    #[serde(skip)]
+    n_scanned: u32,
 }
 
 impl Operator for Transitions {
@@ -183,24 +186,28 @@ impl Operator for Transitions {
     }
 
     fn scan(&self, plan: &Plan, view: &View, out: &mut Groups<Partial>) {
-        assert!(view.shard.n_rows() < (u32::MAX / 2) as usize, "a shard numbers its actors and pairs with 32 bits");
-        let timed = plan.timed.as_deref().unwrap_or_default();
-        let mut total = Tally::new(timed);
-        if out.split.is_empty() {
-            for_each_pair(plan, view, |pair| total.add(&pair));
-        } else {
-            let mut split: Vec<Option<Tally>> = (0..out.split.len()).map(|_| None).collect();
-            for_each_pair(plan, view, |pair| {
-                total.add(&pair);
-                if let Some(tally) = split.get_mut(view.group(pair.anchor) as usize) {
-                    tally.get_or_insert_with(|| Tally::new(timed)).add(&pair);
-                }
-            });
-            for (partial, tally) in out.split.iter_mut().zip(split) {
-                tally.into_iter().for_each(|tally| partial.merge(tally.into_partial()));
+        if let Some(timed) = &plan.timed {
+            for partial in std::iter::once(&mut out.total).chain(&mut out.split) {
+                partial.gaps_us.resize(timed.len(), Vec::new());
             }
+            for_each_pair(plan, view, |pair| {
+                let between = pair.next.and_then(|_| timed.position(pair.from, pair.to));
+                let Some(position) = between else { return };
+                out.each(view.group(pair.anchor), |partial| partial.gaps_us[position].push(pair.gap_us));
+            });
+            return;
         }
-        out.total.merge(total.into_partial());
+        let mut total = Tally::new(&mut out.total);
+        let mut split: Vec<Tally> = out.split.iter_mut().map(Tally::new).collect();
+        for_each_pair(plan, view, |pair| {
+            total.add(&pair);
+            if let Some(tally) = split.get_mut(view.group(pair.anchor) as usize) {
+                tally.add(&pair);
+            }
+        });
+        split.into_iter().chain([total]).for_each(Tally::finish);
+        let n_scanned = u32::try_from(view.shard.n_actors()).ok().and_then(|n_actors| out.total.n_scanned.checked_add(n_actors));
+        out.total.n_scanned = n_scanned.expect("fewer than 2^32 actors");
     }
 
     fn merge(&self, _plan: &Plan, total: &mut Partial, other: Partial) {
@@ -212,37 +219,35 @@ impl Operator for Transitions {
             return None;
         }
         // Each group shows its own edges, as it would alone.
-        let shown = partials.iter().flat_map(|partial| shown_edges(plan, &partial.edges));
-        let mut timed: Vec<u64> = shown.filter(|edge| is_event(edge.from) && is_event(edge.to)).map(Edge::key).collect();
-        timed.sort_unstable();
-        timed.dedup();
-        (!timed.is_empty()).then(|| Plan { timed: Some(timed), ..plan.clone() })
+        let shown = partials.iter().flat_map(|partial| shown_edges(plan, &partial.edges.edges()));
+        let timed: Vec<(u32, u32)> =
+            shown.filter(|edge| is_event(edge.from) && is_event(edge.to)).map(|edge| (edge.from, edge.to)).collect();
+        (!timed.is_empty()).then(|| Plan { timed: Some(Timed::new(timed, plan.names.len())), ..plan.clone() })
     }
 
     fn finish(&self, plan: &Plan, mut total: Partial) -> Vec<Cell> {
-        let mut leaving: BTreeMap<u32, u64> = BTreeMap::new();
-        for edge in &mut total.edges {
-            *leaving.entry(edge.from).or_default() += edge.n;
-            edge.gaps_us.sort_unstable();
-        }
+        let edges = total.edges.edges();
+        let mut leaving = vec![0; plan.ranks.len()];
+        edges.iter().for_each(|edge| leaving[node_idx(&plan.names, edge.from)] += edge.n);
         let case = if plan.session_gap_us.is_some() { Unit::Session } else { Unit::Actor };
-        let n_edges = total.edges.len() as u64;
+        let n_edges = edges.len() as u64;
         let mut cells = vec![
             Cell::count("cases", if case == Unit::Session { "sessions" } else { "people" }, case, total.n_cases, total.case_people),
             Cell::count("pairs", "pairs, start and end included", Unit::Event, total.n_pairs, total.pair_people),
             Cell::count("edges", "distinct edges", Unit::Event, n_edges, total.pair_people),
         ];
-        for edge in shown_edges(plan, &total.edges) {
+        for edge in shown_edges(plan, &edges) {
             let (from, to) = (node_text(&plan.names, edge.from), node_text(&plan.names, edge.to));
             let id = |kind: &str| format!("{kind}:{from}{ARROW}{to}");
             let label = format!("{from} → {to}");
-            let of = leaving.get(&edge.from).copied().unwrap_or(0);
+            let of = leaving[node_idx(&plan.names, edge.from)];
             cells.push(Cell::count(id("edge"), label.clone(), Unit::Event, edge.n, edge.people));
             cells.push(
                 Cell::share(id("share"), format!("{label}, of all from {from}"), Unit::Event, edge.n, of, edge.people).flagged(CLUSTERED),
             );
-            if plan.timed.as_ref().is_some_and(|timed| timed.binary_search(&edge.key()).is_ok()) {
-                let times = &edge.gaps_us;
+            let timed = plan.timed.as_ref().filter(|_| is_event(edge.from) && is_event(edge.to));
+            if let Some(times) = timed.and_then(|timed| total.gaps_us.get_mut(timed.position(edge.from, edge.to)?)) {
+                arrange(times, &[0.5]);
                 let cell = Cell::duration(id("time"), format!("median time {label}"), edge.n, edge.people, quantile_sorted(times, 0.5));
                 cells.push(cell.with_interval(median_interval_sorted(times), "order statistics"));
             }
@@ -283,8 +288,8 @@ impl Operator for Transitions {
     }
 
     fn size_bytes(&self, partial: &Partial) -> usize {
-        let gaps: usize = partial.edges.iter().map(|edge| edge.gaps_us.capacity()).sum();
-        size_of::<Partial>() + size_of::<Edge>() * partial.edges.capacity() + 8 * gaps
+        let gaps: usize = partial.gaps_us.iter().map(Vec::capacity).sum();
+        size_of::<Partial>() + partial.edges.size_bytes() + 8 * gaps
     }
 }
 
@@ -294,26 +299,40 @@ impl Partial {
         self.case_people += other.case_people;
         self.n_pairs += other.n_pairs;
         self.pair_people += other.pair_people;
-        merge_edges(&mut self.edges, other.edges);
+        self.edges.merge(other.edges);
+        if self.gaps_us.is_empty() {
+            self.gaps_us = other.gaps_us;
+        } else {
+            self.gaps_us.iter_mut().zip(other.gaps_us).for_each(|(into, from)| into.extend(from));
+        }
+        self.n_scanned += other.n_scanned;
     }
 }
 
+/// Pairs that are counted together.
+const BATCH: usize = 64;
+
 /// Counts of one shard while it is scanned.
 struct Tally<'a> {
-    table: PairTable<'a>,
-    partial: Partial,
+    partial: &'a mut Partial,
+    /// Pairs that wait to be counted.
+    waiting: Vec<Counted>,
     last_case_actor: Option<usize>,
     last_pair_actor: Option<usize>,
 }
 
 impl<'a> Tally<'a> {
-    fn new(timed: &'a [u64]) -> Self {
-        Self { table: PairTable::new(timed), partial: Partial::default(), last_case_actor: None, last_pair_actor: None }
+    fn new(partial: &'a mut Partial) -> Self {
+        Self { partial, waiting: Vec::with_capacity(BATCH), last_case_actor: None, last_pair_actor: None }
     }
 
     #[inline]
     fn add(&mut self, pair: &Pair) {
-        self.table.add(pair.from, pair.to, pair.actor_idx as u32, pair.gap_us);
+        self.waiting.push(Counted::new(pair.from, pair.to, self.partial.n_scanned + pair.actor_idx as u32));
+        if self.waiting.len() == BATCH {
+            self.partial.edges.add(&self.waiting);
+            self.waiting.clear();
+        }
         self.partial.n_pairs += 1;
         if self.last_pair_actor != Some(pair.actor_idx) {
             self.last_pair_actor = Some(pair.actor_idx);
@@ -328,8 +347,9 @@ impl<'a> Tally<'a> {
         }
     }
 
-    fn into_partial(self) -> Partial {
-        Partial { edges: self.table.drain(), ..self.partial }
+    /// Counts what still waits.
+    fn finish(self) {
+        self.partial.edges.add(&self.waiting);
     }
 }
 
@@ -399,11 +419,11 @@ fn for_each_pair(plan: &Plan, view: &View, mut take: impl FnMut(Pair)) {
 }
 
 /// Returns the edges that the answer shows: by count, then by text. O(edges + top log top).
-fn shown_edges<'a>(plan: &Plan, edges: &'a [Edge]) -> Vec<&'a Edge> {
+fn shown_edges(plan: &Plan, edges: &[Edge]) -> Vec<Edge> {
     let wanted = |edge: &&Edge| plan.after.is_none_or(|from| edge.from == from) && plan.before.is_none_or(|to| edge.to == to);
-    let mut shown: Vec<&Edge> = edges.iter().filter(wanted).collect();
-    let rank = |node: u32| plan.ranks[if is_event(node) { node as usize } else { plan.names.len() + (START - node) as usize }];
-    let order = |edge: &&Edge| (std::cmp::Reverse(edge.n), rank(edge.from), rank(edge.to));
+    let mut shown: Vec<Edge> = edges.iter().filter(wanted).copied().collect();
+    let rank = |node: u32| plan.ranks[node_idx(&plan.names, node)];
+    let order = |edge: &Edge| (std::cmp::Reverse(edge.n), rank(edge.from), rank(edge.to));
     if plan.top < shown.len() {
         shown.select_nth_unstable_by_key(plan.top, order);
         shown.truncate(plan.top);
@@ -421,6 +441,11 @@ fn ranks(names: &Names) -> Vec<u32> {
     let mut ranks = vec![0; texts.len()];
     texts.iter().enumerate().for_each(|(rank, (idx, _))| ranks[*idx] = rank as u32);
     ranks
+}
+
+/// Returns the position of a node: the artificial ones come after the names.
+fn node_idx(names: &Names, node: u32) -> usize {
+    if is_event(node) { node as usize } else { names.len() + (START - node) as usize }
 }
 
 fn is_event(node: u32) -> bool {

@@ -119,34 +119,45 @@ fn groups_show_the_edges_and_times_that_they_would_alone() {
 
 #[test]
 fn tables_count_like_a_map() {
-    let timed: Vec<u64> = (0..40).map(|to| key(3, to)).collect();
-    let mut table = PairTable::new(&timed);
-    type Counts = (u64, BTreeSet<u32>, Vec<i64>);
-    let mut expected: BTreeMap<(u32, u32), Counts> = BTreeMap::new();
+    let mut tables = [PairTable::default(), PairTable::default()];
+    let mut expected: BTreeMap<(u32, u32), (u64, BTreeSet<u32>)> = BTreeMap::new();
     let mut state = 1_u64;
-    for actor_idx in 0..300 {
+    for actor in 0..300 {
         for _ in 0..40 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let (from, to, gap_us) = ((state >> 40) as u32 % 60, (state >> 50) as u32 % 50, (state >> 33) as i64 % 1000);
-            table.add(from, to, actor_idx, gap_us);
-            let (n, people, gaps) = expected.entry((from, to)).or_default();
+            let (from, to) = ((state >> 40) as u32 % 60, (state >> 50) as u32 % 50);
+            tables[usize::from(actor >= 10)].add(&[Counted::new(from, to, actor)]);
+            let (n, people) = expected.entry((from, to)).or_default();
             *n += 1;
-            people.insert(actor_idx);
-            if from == 3 && to < 40 {
-                gaps.push(gap_us);
-            }
+            people.insert(actor);
         }
     }
-    let edges = table.drain();
+    let [few, many] = tables;
+    assert_ne!(few.size_bytes(), many.size_bytes());
     let expected: Vec<Edge> =
-        expected.into_iter().map(|((from, to), (n, people, gaps_us))| Edge { from, to, n, people: people.len() as u64, gaps_us }).collect();
-    assert_eq!(edges, expected);
-    let (odd, even): (Vec<Edge>, Vec<Edge>) = expected.iter().cloned().partition(|edge| edge.to % 2 == 1);
-    let mut merged = even;
-    merge_edges(&mut merged, odd);
-    assert_eq!(merged, expected);
-    merge_edges(&mut merged, expected.clone());
-    assert!(merged.iter().zip(&expected).all(|(twice, once)| twice.n == 2 * once.n && twice.people == 2 * once.people));
+        expected.into_iter().map(|((from, to), (n, people))| Edge { from, to, n, people: people.len() as u64 }).collect();
+    for (mut into, from) in [(few.clone(), many.clone()), (many, few)] {
+        into.merge(from);
+        assert_eq!(sorted(&into), expected);
+        into.merge(into.clone());
+        assert!(sorted(&into).iter().zip(&expected).all(|(twice, once)| twice.n == 2 * once.n && twice.people == 2 * once.people));
+    }
+}
+
+fn sorted(table: &PairTable) -> Vec<Edge> {
+    let mut edges = table.edges();
+    edges.sort_unstable_by_key(|edge| (edge.from, edge.to));
+    edges
+}
+
+#[test]
+fn timed_edges_are_found_and_no_others() {
+    let edges = vec![(3, 1), (0, 2), (3, 0), (3, 1)];
+    let timed = Timed::new(edges.clone(), 5);
+    assert_eq!(timed.len(), 3);
+    for (from, to) in (0..5).flat_map(|from| (0..5).map(move |to| (from, to))) {
+        assert_eq!(timed.position(from, to).is_some(), edges.contains(&(from, to)), "{from} → {to}");
+    }
 }
 
 /// Counts pairs of a world of user activity by the definition.

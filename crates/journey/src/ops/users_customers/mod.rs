@@ -290,7 +290,7 @@ impl Plan {
                 seen.money_row.get_or_insert(row);
             }
         }
-        if cents > 0 && self.recurring.is_some_and(|mask| view.masks[mask.0][row]) {
+        if cents > 0 && self.recurring.is_some_and(|mask| view.masks[mask.0].holds(row)) {
             let paid_until_us = now_us.saturating_add(self.subscription_us);
             for (later, seen) in seen.iter_mut().enumerate().skip(window) {
                 let span_us = self.windows.span_us(later, &view.period_us);
@@ -349,7 +349,7 @@ fn for_each_account(plan: &Plan, view: &View, mut take: impl FnMut(Account)) {
     for (actor_idx, rows) in view.journeys() {
         let first_row = rows.start;
         // The anchor's instant is not looked at: `--from` and `--to` are the window.
-        if rows.is_empty() || view.admitted.is_some_and(|admitted| !admitted[first_row]) {
+        if rows.is_empty() || view.admitted.is_some_and(|admitted| !admitted.holds(first_row)) {
             continue;
         }
         seen.iter_mut().for_each(Seen::clear);
