@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 
 use arrow::array::{
@@ -294,9 +295,14 @@ fn import_file(
     let columns = reader.schema().clone();
     let mapping = Mapping::compile(bench.spec(), source_name, source, &columns)?;
     progress(Progress::File { path, bytes_total: reader.bytes_total() });
-    let mut chunk = Chunk::new(bench, source_name, &file, &fingerprint, app);
+    let mut waiting = Waiting::default();
+    let (mut n_pieces, mut said) = (0, Remarks::default());
+    let schema = log_schema(bench.spec());
+    let n_committed = AtomicU64::new(0);
     let (sender, receiver) = sync_channel::<Result<(Piece, u64), IntakeError>>(4);
-    let notes = std::thread::scope(|scope| -> Result<Vec<String>, EngineError> {
+    let (to_commit, committing) = sync_channel::<(Waiting, i64)>(1);
+    // Three at a time: one thread reads the file, one maps its rows, one commits them in the order of the file.
+    let (committed, notes) = std::thread::scope(|scope| -> Result<(Imported, Vec<String>), EngineError> {
         let reading = scope.spawn(move || {
             loop {
                 let piece = match reader.next() {
@@ -311,7 +317,27 @@ fn import_file(
             }
             reader.notes().to_vec()
         });
+        let mut committer = Committer {
+            schema: schema.clone(),
+            source: source_name,
+            file: &file,
+            fingerprint: &fingerprint,
+            app,
+            reasons: BTreeMap::new(),
+            log,
+            ids,
+            imported: Imported::default(),
+        };
+        let n_committed = &n_committed;
+        let commits = scope.spawn(move || -> Result<Imported, EngineError> {
+            for (waiting, pieces) in committing {
+                committer.commit(waiting, pieces)?;
+                n_committed.store(committer.imported.accepted + committer.imported.duplicates, Ordering::Relaxed);
+            }
+            Ok(committer.finish())
+        });
         let mut cut = None;
+        let mut failed = None;
         for received in &receiver {
             let (piece, bytes) = match received {
                 Ok(piece) => piece,
@@ -320,75 +346,60 @@ fn import_file(
                     break;
                 }
             };
-            chunk.n_pieces += 1;
+            n_pieces += 1;
             let n_rows = (piece.rows.num_rows() + piece.rejections.len()) as u64;
-            if chunk.n_pieces <= committed_pieces {
+            if n_pieces <= committed_pieces {
                 imported.resumed_after_rows += n_rows;
                 continue;
             }
             imported.rows += n_rows;
-            chunk.settle(&piece);
-            let mapped = mapping.apply(piece, &chunk.schema, options.now_us)?;
-            chunk.add(mapped, n_rows, &mut imported);
-            if chunk.n_rows >= CHUNK_ROWS {
-                chunk.commit(chunk.n_pieces, log, ids, &mut imported)?;
+            waiting.settle(&piece);
+            match mapping.apply(piece, &schema, options.now_us) {
+                Ok(mapped) => waiting.add(mapped, n_rows, &mut said),
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
             }
-            progress(Progress::Read { bytes, rows_committed: imported.accepted + imported.duplicates });
+            // A commit that failed is reported when its thread is joined.
+            if waiting.n_rows >= CHUNK_ROWS && to_commit.send((std::mem::take(&mut waiting), n_pieces)).is_err() {
+                break;
+            }
+            progress(Progress::Read { bytes, rows_committed: n_committed.load(Ordering::Relaxed) });
         }
         // What was read before the error is kept; the file is not marked as whole, so that it can be finished later.
-        let pieces = if cut.is_some() { chunk.n_pieces } else { WHOLE };
-        if cut.is_none() || chunk.n_rows > 0 {
-            chunk.commit(pieces, log, ids, &mut imported)?;
+        let pieces = if cut.is_some() { n_pieces } else { WHOLE };
+        if failed.is_none() && (cut.is_none() || waiting.n_rows > 0) {
+            let _ = to_commit.send((waiting, pieces));
         }
-        drop(receiver);
+        drop((receiver, to_commit));
         let notes = reading.join().expect("the reader of a file does not panic");
-        cut.map_or(Ok(notes), |error| Err(error.into()))
+        let committed = commits.join().expect("committing does not panic")?;
+        match (failed, cut) {
+            (Some(error), _) => Err(error),
+            (None, Some(error)) => Err(error.into()),
+            (None, None) => Ok((committed, notes)),
+        }
     })?;
+    imported.skipped = said.n_skipped;
     imported.notes.extend(notes);
-    chunk.remark(&mut imported);
-    Ok(imported)
+    imported.notes.extend(said.notes());
+    let Imported { accepted, duplicates, rejected, reasons, .. } = committed;
+    Ok(Imported { accepted, duplicates, rejected, reasons, ..imported })
 }
 
 /// Rows of one file that wait for their commit.
-struct Chunk<'a> {
-    schema: SchemaRef,
-    source: &'a str,
-    file: &'a str,
-    fingerprint: &'a str,
-    app: String,
-    /// Pieces read from the file so far.
-    n_pieces: i64,
+#[derive(Default)]
+struct Waiting {
     /// Raw rows that wait.
     n_rows: usize,
     events: Vec<RecordBatch>,
     rejections: Vec<Rejection>,
     settled: Vec<String>,
     n_skipped: u64,
-    n_ambiguous_times: u64,
-    wrong_type: BTreeMap<String, u64>,
-    reasons: BTreeMap<String, u64>,
 }
 
-impl<'a> Chunk<'a> {
-    fn new(bench: &Workbench, source: &'a str, file: &'a str, fingerprint: &'a str, app: String) -> Self {
-        Self {
-            schema: log_schema(bench.spec()),
-            source,
-            file,
-            fingerprint,
-            app,
-            n_pieces: 0,
-            n_rows: 0,
-            events: Vec::new(),
-            rejections: Vec::new(),
-            settled: Vec::new(),
-            n_skipped: 0,
-            n_ambiguous_times: 0,
-            wrong_type: BTreeMap::new(),
-            reasons: BTreeMap::new(),
-        }
-    }
-
+impl Waiting {
     /// Notes which rejections the rows of an exported and corrected file settle.
     fn settle(&mut self, piece: &Piece) {
         let Some(column) = piece.rows.column_by_name(quarantine::ID_COLUMN) else { return };
@@ -397,38 +408,74 @@ impl<'a> Chunk<'a> {
         }
     }
 
-    fn add(&mut self, mapped: Mapped, n_rows: u64, imported: &mut Imported) {
+    fn add(&mut self, mapped: Mapped, n_rows: u64, said: &mut Remarks) {
         self.n_rows += n_rows as usize;
         self.n_skipped += mapped.n_skipped;
-        self.n_ambiguous_times += mapped.n_ambiguous_times;
-        mapped.wrong_type.into_iter().for_each(|(name, n)| *self.wrong_type.entry(name).or_default() += n);
-        imported.skipped += mapped.n_skipped;
+        said.n_skipped += mapped.n_skipped;
+        said.n_ambiguous_times += mapped.n_ambiguous_times;
+        mapped.wrong_type.into_iter().for_each(|(name, n)| *said.wrong_type.entry(name).or_default() += n);
         self.events.push(mapped.events);
         self.rejections.extend(mapped.rejections);
     }
+}
 
+/// What the mapping of a file's rows has to say.
+#[derive(Default)]
+struct Remarks {
+    n_skipped: u64,
+    n_ambiguous_times: u64,
+    wrong_type: BTreeMap<String, u64>,
+}
+
+impl Remarks {
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.n_ambiguous_times > 0 {
+            notes.push(format!(
+                "{} local times happened twice because the clock was set back; the earlier instant was taken",
+                self.n_ambiguous_times
+            ));
+        }
+        notes.extend(
+            self.wrong_type.iter().map(|(name, n)| format!("property {name}: {n} values are not of the declared type and were left out")),
+        );
+        notes
+    }
+}
+
+/// Commits rows of one file to the log.
+struct Committer<'a> {
+    schema: SchemaRef,
+    source: &'a str,
+    file: &'a str,
+    fingerprint: &'a str,
+    app: String,
+    reasons: BTreeMap<String, u64>,
+    log: &'a mut Log,
+    ids: &'a mut Ids,
+    /// What was committed so far.
+    imported: Imported,
+}
+
+impl Committer<'_> {
     /// Writes what waits as one commit.
-    fn commit(&mut self, pieces: i64, log: &mut Log, ids: &mut Ids, imported: &mut Imported) -> Result<(), EngineError> {
-        let (events, keys, n_duplicates) = self.without_duplicates(ids)?;
+    fn commit(&mut self, waiting: Waiting, pieces: i64) -> Result<(), EngineError> {
+        let Waiting { n_rows, events, mut rejections, settled, n_skipped } = waiting;
+        let (events, keys, n_duplicates) = self.without_duplicates(events, &mut rejections)?;
         let n_accepted: u64 = events.iter().map(|batch| batch.num_rows() as u64).sum();
-        let n_rejected = self.rejections.len() as u64;
-        for rejection in &self.rejections {
+        let n_rejected = rejections.len() as u64;
+        for rejection in &rejections {
             *self.reasons.entry(generic(&rejection.reason)).or_default() += 1;
         }
-        let mut batches = events;
-        let n_first = batches.len();
-        for batch in &mut batches[..n_first] {
-            *batch = self.with_file(batch)?;
+        let mut batches = events.iter().map(|batch| self.with_file(batch)).collect::<Result<Vec<_>, _>>()?;
+        if !rejections.is_empty() {
+            batches.push(self.rejection_rows(&rejections)?);
         }
-        if !self.rejections.is_empty() {
-            batches.push(self.rejection_rows()?);
-        }
-        if !self.settled.is_empty() {
-            let ids: Vec<String> = std::mem::take(&mut self.settled);
-            batches.push(self.rows(Kind::Settled, &[("event_id", Arc::new(StringArray::from_iter_values(ids)))])?);
+        if !settled.is_empty() {
+            batches.push(self.rows(Kind::Settled, &[("event_id", Arc::new(StringArray::from_iter_values(settled)))])?);
         }
         let counts = serde_json::json!({
-            "rows": self.n_rows, "accepted": n_accepted, "duplicates": n_duplicates, "rejected": n_rejected, "skipped": self.n_skipped,
+            "rows": n_rows, "accepted": n_accepted, "duplicates": n_duplicates, "rejected": n_rejected, "skipped": n_skipped,
             "whole": pieces == WHOLE,
         });
         batches.push(self.rows(
@@ -438,19 +485,28 @@ impl<'a> Chunk<'a> {
                 ("properties", Arc::new(StringArray::from(vec![counts.to_string()]))),
             ],
         )?);
-        let name = log.append(&batches, (&self.app, pieces))?;
-        ids.add(&keys, &name)?;
-        imported.accepted += n_accepted;
-        imported.duplicates += n_duplicates;
-        imported.rejected += n_rejected;
-        (self.n_rows, self.n_skipped) = (0, 0);
-        self.rejections.clear();
+        let name = self.log.append(&batches, (&self.app, pieces))?;
+        self.ids.add(&keys, &name)?;
+        self.imported.accepted += n_accepted;
+        self.imported.duplicates += n_duplicates;
+        self.imported.rejected += n_rejected;
         Ok(())
     }
 
-    /// Takes the waiting events without those that were imported before; ids with other content go to the quarantine.
-    fn without_duplicates(&mut self, ids: &Ids) -> Result<(Vec<RecordBatch>, Vec<Key>, u64), EngineError> {
-        let batches = std::mem::take(&mut self.events);
+    /// Returns what was committed, with the most frequent reasons for rejections.
+    fn finish(self) -> Imported {
+        let mut reasons: Vec<(String, u64)> = self.reasons.into_iter().collect();
+        reasons.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        reasons.truncate(3);
+        Imported { reasons, ..self.imported }
+    }
+
+    /// Returns events without those that were imported before; ids with other content go to the quarantine.
+    fn without_duplicates(
+        &self,
+        batches: Vec<RecordBatch>,
+        rejections: &mut Vec<Rejection>,
+    ) -> Result<(Vec<RecordBatch>, Vec<Key>, u64), EngineError> {
         let mut keyed: Vec<(Key, u32, u32)> = Vec::new();
         for (batch_idx, batch) in batches.iter().enumerate() {
             let column = batch.column_by_name("event_id").expect("the log has it").as_string::<i32>();
@@ -464,7 +520,7 @@ impl<'a> Chunk<'a> {
             }
         }
         keyed.sort_unstable();
-        let known = ids.look_up(&keyed.iter().map(|keyed| keyed.0).collect::<Vec<_>>());
+        let known = self.ids.look_up(&keyed.iter().map(|keyed| keyed.0).collect::<Vec<_>>());
         let mut keep: Vec<Vec<bool>> = batches.iter().map(|batch| vec![true; batch.num_rows()]).collect();
         let (mut keys, mut n_duplicates) = (Vec::with_capacity(keyed.len()), 0);
         for (idx, (key, batch_idx, row)) in keyed.iter().enumerate() {
@@ -480,7 +536,7 @@ impl<'a> Chunk<'a> {
                     continue;
                 }
                 Known::Same => n_duplicates += 1,
-                Known::Conflict => self.rejections.push(conflict(&batches[*batch_idx as usize], *row as usize)),
+                Known::Conflict => rejections.push(conflict(&batches[*batch_idx as usize], *row as usize)),
             }
             keep[*batch_idx as usize][*row as usize] = false;
         }
@@ -505,9 +561,9 @@ impl<'a> Chunk<'a> {
         RecordBatch::try_new(self.schema.clone(), columns).map_err(|error| EngineError::Wrong(error.to_string()))
     }
 
-    fn rejection_rows(&self) -> Result<RecordBatch, EngineError> {
+    fn rejection_rows(&self, rejections: &[Rejection]) -> Result<RecordBatch, EngineError> {
         let texts = |text: &dyn Fn(&Rejection) -> String| -> ArrayRef {
-            Arc::new(self.rejections.iter().map(|r| Some(text(r))).collect::<StringArray>())
+            Arc::new(rejections.iter().map(|r| Some(text(r))).collect::<StringArray>())
         };
         let id = |rejection: &Rejection| format!("{:016x}", hash::id_hash(&self.app, &format!("{}:{}", rejection.line, rejection.reason)));
         let reason = |rejection: &Rejection| match &rejection.column {
@@ -518,7 +574,7 @@ impl<'a> Chunk<'a> {
             Kind::Rejection,
             &[
                 ("event_id", texts(&id)),
-                ("line", Arc::new(Int64Array::from_iter_values(self.rejections.iter().map(|rejection| rejection.line as i64)))),
+                ("line", Arc::new(Int64Array::from_iter_values(rejections.iter().map(|rejection| rejection.line as i64)))),
                 ("reason", texts(&reason)),
                 ("original", texts(&|rejection| rejection.original.clone())),
             ],
@@ -538,23 +594,6 @@ impl<'a> Chunk<'a> {
                 .map_or_else(|| new_null_array(field.data_type(), n_rows), |(_, array)| array.clone()),
         });
         RecordBatch::try_new(self.schema.clone(), columns.collect()).map_err(|error| EngineError::Wrong(error.to_string()))
-    }
-
-    /// Writes what the reader of the report should know.
-    fn remark(&self, imported: &mut Imported) {
-        if self.n_ambiguous_times > 0 {
-            imported.notes.push(format!(
-                "{} local times happened twice because the clock was set back; the earlier instant was taken",
-                self.n_ambiguous_times
-            ));
-        }
-        for (name, n) in &self.wrong_type {
-            imported.notes.push(format!("property {name}: {n} values are not of the declared type and were left out"));
-        }
-        let mut reasons: Vec<(String, u64)> = self.reasons.iter().map(|(reason, n)| (reason.clone(), *n)).collect();
-        reasons.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        reasons.truncate(3);
-        imported.reasons = reasons;
     }
 }
 

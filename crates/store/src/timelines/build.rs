@@ -3,9 +3,11 @@
 //! Rows are dealt to shards while the log is read, spilled to disk when they become many, then sorted shard by shard:
 //! memory is bounded by [`SPILL_ROWS`], one shard, and the distinct ids and texts.
 
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
 
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch, StringArray, UInt32Array};
 use arrow::compute::concat_batches;
@@ -20,7 +22,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use std::sync::Arc;
 
-use super::segment::{Collected, CollectedColumn, SegmentWriter, ShardData, rows_schema, write_dictionaries, write_error};
+use super::segment::{Collected, CollectedColumn, Segment, SegmentWriter, ShardData, rows_schema, write_dictionaries, write_error};
 use super::{ACTOR_KIND, ANONYMOUS, Card, ColumnSpec, MAX_DISTINCT, SourceCard, Timelines, Wanted, folder, read_card};
 use crate::StoreError;
 use crate::hash::{content_hashes, id_hash, shard_of};
@@ -106,15 +108,17 @@ pub fn update(workspace: &Workspace, log: &Log, wanted: &Wanted, _lock: &WriteLo
         n_rows += card.segments[n_kept].n_rows;
     }
     let mut writer = SegmentWriter::create(&folder, card.next, columns)?;
-    for shard_idx in 0..workspace.n_shards() {
-        let mut parts = vec![dealer.shard(shard_idx)?];
-        if let Some(old) = &old_timelines {
-            for segment in &old.segments[n_kept..] {
+    let merged: &[Segment] = old_timelines.as_ref().map_or(&[], |old| &old.segments[n_kept..]);
+    dealer.each_shard(
+        |shard_idx, shard| {
+            let mut parts = vec![shard];
+            for segment in merged {
                 parts.push(segment.shard(shard_idx, columns)?);
             }
-        }
-        writer.write(&ShardData::merge(parts, columns)?)?;
-    }
+            ShardData::merge(parts, columns)
+        },
+        |_, shard| writer.write(&shard),
+    )?;
     let _ = fs::remove_dir_all(&spill);
     card.segments.truncate(n_kept);
     card.segments.push(writer.finish()?);
@@ -288,11 +292,13 @@ impl Dealer {
     pub(super) fn write<E: From<StoreError>>(mut self, folder: &Path, amend: Amend<E>) -> Result<Card, E> {
         let columns = self.columns.clone();
         let mut writer = SegmentWriter::create(folder, 0, &columns)?;
-        for shard_idx in 0..self.shards.len() {
-            let shard = self.shard(shard_idx)?;
-            let amended = shard.with(|shard| amend(shard, &self.names, &self.dictionaries))?;
-            writer.write(&self.amended(shard, amended)?)?;
-        }
+        self.each_shard(
+            |_, shard| Ok(shard),
+            |dealer, shard| {
+                let amended = shard.with(|shard| amend(shard, &dealer.names, &dealer.dictionaries))?;
+                writer.write(&dealer.amended(shard, amended)?).map_err(E::from)
+            },
+        )?;
         let dictionaries = "dictionaries.arrow".to_owned();
         write_dictionaries(&folder.join(&dictionaries), &self.names, &self.dictionaries)?;
         let _ = fs::remove_dir_all(&self.spill);
@@ -332,13 +338,38 @@ impl Dealer {
         Ok(())
     }
 
-    /// Takes one shard's rows, sorted.
-    fn shard(&mut self, shard_idx: usize) -> Result<ShardData, StoreError> {
-        let shard = &mut self.shards[shard_idx];
+    /// Sorts the shards, as many at a time as there are cores, finishes each with `finish`, and hands them to `take` in order.
+    fn each_shard<E: From<StoreError>>(
+        &mut self,
+        finish: impl Fn(usize, ShardData) -> Result<ShardData, StoreError> + Sync,
+        mut take: impl FnMut(&Dealer, ShardData) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut left: VecDeque<(usize, Building)> = std::mem::take(&mut self.shards).into_iter().enumerate().collect();
+        while !left.is_empty() {
+            let now: Vec<(usize, Building)> = left.drain(..n_threads.min(left.len())).collect();
+            let dealer = &*self;
+            let sorted: Vec<Result<ShardData, StoreError>> = std::thread::scope(|scope| {
+                let sort = |(shard_idx, shard)| {
+                    scope.spawn({
+                        let finish = &finish;
+                        move || finish(shard_idx, dealer.sorted(shard_idx, shard)?)
+                    })
+                };
+                let threads: Vec<_> = now.into_iter().map(sort).collect();
+                threads.into_iter().map(|thread| thread.join().expect("sorting does not panic")).collect()
+            });
+            for shard in sorted {
+                take(self, shard?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sorts one shard's rows.
+    fn sorted(&self, shard_idx: usize, shard: Building) -> Result<ShardData, StoreError> {
         let path = self.spill.join(format!("{shard_idx}.arrow"));
-        let rows = std::mem::replace(&mut shard.rows, Collected::new(&self.columns));
-        let ids = std::mem::take(&mut shard.ids);
-        let spilled = shard.spilled.take();
+        let Building { ids, rows, spilled } = shard;
         let columns = self.columns.as_slice();
         let sort = || -> Result<ShardData, ArrowError> {
             let (mut actor, mut batch) = rows.into_batch(columns)?;
@@ -387,15 +418,20 @@ impl<'a> Builder<'a> {
     fn read(&mut self, path: &Path, done: &mut dyn FnMut(u64)) -> Result<(), StoreError> {
         let file = File::open(path).map_err(StoreError::io(path, "opening"))?;
         let batches = self.open_parquet(file).map_err(|error| StoreError::damaged(path, error))?;
-        for batch in batches {
-            let batch = batch.map_err(|error| StoreError::damaged(path, error))?;
-            self.add(&batch).map_err(|error| StoreError::damaged(path, error))?;
-            if self.dealer.n_collected >= SPILL_ROWS {
-                self.dealer.spill_all()?;
+        let (sender, receiver) = sync_channel(2);
+        std::thread::scope(|scope| {
+            // The next batch is decoded while this one is dealt; the thread ends when nobody takes any more.
+            scope.spawn(move || batches.into_iter().try_for_each(|batch| sender.send(batch)));
+            for batch in receiver {
+                let batch = batch.map_err(|error| StoreError::damaged(path, error))?;
+                self.add(&batch).map_err(|error| StoreError::damaged(path, error))?;
+                if self.dealer.n_collected >= SPILL_ROWS {
+                    self.dealer.spill_all()?;
+                }
+                done(batch.num_rows() as u64);
             }
-            done(batch.num_rows() as u64);
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn open_parquet(&self, file: File) -> Result<parquet::arrow::arrow_reader::ParquetRecordBatchReader, parquet::errors::ParquetError> {
