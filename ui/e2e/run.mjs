@@ -12,6 +12,7 @@ import "./first-run.mjs";
 import "./journey.mjs";
 import "./funnel.mjs";
 import "./exports.mjs";
+import "./corrections.mjs";
 import "./numbers.mjs";
 import "./states.mjs";
 import "./keyboard.mjs";

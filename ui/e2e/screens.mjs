@@ -8,8 +8,9 @@ const ask = async (path, body) => {
   return (await fetch(url.replace(/\/$/, "") + path, init)).json();
 };
 const workspace = await ask("/api/workspace");
+// Somebody with several sessions; without sessions of users, an account.
 const who = await ask("/api/who/sessions", { cell: "sessions", limit: 1, offset: 20 });
-const screens = { overview: "/", tasks: "/tasks", explore: "/explore", data: "/data" };
+const screens = { overview: "/", tasks: "/tasks", explore: "/explore/sessions", data: "/data" };
 if (workspace.has.stages) Object.assign(screens, { map: "/map", hinge: "/hinge" });
 if (who.units?.length > 0) screens.person = `/people?user=${encodeURIComponent(who.units[0].actor)}`;
 
@@ -24,8 +25,12 @@ for (const [screen, path] of Object.entries(screens)) {
     : [[1280, "light"]]) {
     const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme, reducedMotion: "reduce" });
     await page.goto(url.replace(/\/$/, "") + path);
-    await page.waitForLoadState("networkidle");
-    await page.waitForTimeout(500);
+    await page.locator("main h1").waitFor();
+    // At rest: nothing is being counted, and nothing was for a second.
+    for (let still = 0; still < 5; still++) {
+      await page.waitForTimeout(200);
+      if ((await page.locator(".loading, .partial, progress").count()) > 0) still = -1;
+    }
     const suffix = width === 1280 && colorScheme === "light" ? "" : `-${width === 400 ? "narrow" : "dark"}`;
     await page.screenshot({ path: `${folder}/${name}-${screen}${suffix}.jpg`, type: "jpeg", quality: 72, fullPage: width === 1280 });
     await page.close();
