@@ -233,3 +233,19 @@ fn wrong_usage_ends_with_two_and_a_missing_workspace_with_one() {
     let error = fails(&["ask", dir.path().to_str().unwrap(), "sessions"]);
     assert!(error.contains("diptych import"), "{error}");
 }
+
+#[test]
+fn a_key_that_comes_late_or_never_is_a_column() {
+    let dir = workspace(SHOP);
+    let root = dir.path().to_str().unwrap();
+    let plain: String = (0..1_500)
+        .map(|n| format!("{{\"id\":{n},\"at\":\"2024-03-01T10:00:00Z\",\"who\":\"p{n}\",\"what\":\"view\",\"device\":\"phone\"}}\n"))
+        .collect();
+    let late = "{\"id\":1500,\"at\":\"2024-03-01T10:00:00Z\",\"who\":\"ana\",\"what\":\"buy\",\"price\":12.5}\n";
+    let path = file(dir.path(), "web.jsonl", plain + late);
+    let imported = ok(&["import", root, &path]);
+    assert!(imported.contains("no object has the key `size`, so the column is empty"), "{imported}");
+    assert!(!imported.contains("`price`"), "{imported}");
+    let bought = sql(dir.path(), "select value_cents from events where value_cents is not null");
+    assert_eq!(bought, serde_json::json!([{ "value_cents": 1250 }]));
+}

@@ -28,7 +28,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::mapping::{Mapped, Mapping, log_columns, log_schema};
+use crate::mapping::{Mapped, Mapping, Unmapped, log_columns, log_schema};
 use crate::workspace::Workbench;
 use crate::{EngineError, quarantine};
 
@@ -291,9 +291,7 @@ fn import_file(
         imported.known_file = true;
         return Ok(imported);
     }
-    let mut reader = Reader::open(path, &format, PIECE_ROWS)?;
-    let columns = reader.schema().clone();
-    let mapping = Mapping::compile(bench.spec(), source_name, source, &columns)?;
+    let (mut reader, mapping) = open_mapped(bench, path, &format, source_name, source)?;
     progress(Progress::File { path, bytes_total: reader.bytes_total() });
     let mut waiting = Waiting::default();
     let (mut n_pieces, mut said) = (0, Remarks::default());
@@ -386,6 +384,28 @@ fn import_file(
     imported.notes.extend(said.notes());
     let Imported { accepted, duplicates, rejected, reasons, .. } = committed;
     Ok(Imported { accepted, duplicates, rejected, reasons, ..imported })
+}
+
+/// Opens a file and compiles the mapping of its rows.
+///
+/// What the first objects of JSON Lines do not have may come later, or in another file of the source: a key that the spec
+/// names is a column all the same, and the reader notes when no object has it.
+fn open_mapped(
+    bench: &Workbench,
+    path: &Path,
+    format: &Format,
+    source_name: &str,
+    source: &SourceSpec,
+) -> Result<(Reader, Mapping), EngineError> {
+    let mut keys: Vec<String> = Vec::new();
+    loop {
+        let reader = Reader::open_asking(path, format, PIECE_ROWS, &keys)?;
+        match Mapping::compile(bench.spec(), source_name, source, reader.schema()) {
+            Ok(mapping) => return Ok((reader, mapping)),
+            Err(Unmapped { missing: Some(key), .. }) if matches!(format, Format::JsonLines) && !keys.contains(&key) => keys.push(key),
+            Err(Unmapped { error, .. }) => return Err(error),
+        }
+    }
 }
 
 /// Rows of one file that wait for their commit.

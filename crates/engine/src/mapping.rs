@@ -3,6 +3,7 @@
 //! A row is accepted or rejected as a whole: when one of its events cannot be read, none of them is kept, so that the
 //! corrected row can be imported again without doubling the others.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -155,14 +156,35 @@ pub fn log_schema(spec: &Spec) -> SchemaRef {
     Arc::new(Schema::new(log_columns(spec).into_iter().map(|(name, kind)| Field::new(name, arrow_type_of(kind), true)).collect::<Vec<_>>()))
 }
 
+/// Why a mapping cannot be compiled.
+pub struct Unmapped {
+    /// What to tell.
+    pub error: EngineError,
+    /// The column that the spec names and the file does not have, where that is why.
+    pub missing: Option<String>,
+}
+
 impl Mapping {
     /// Compiles the mapping of `source` over a file's columns.
-    pub fn compile(spec: &Spec, name: &str, source: &SourceSpec, columns: &SchemaRef) -> Result<Self, EngineError> {
+    pub fn compile(spec: &Spec, name: &str, source: &SourceSpec, columns: &SchemaRef) -> Result<Self, Unmapped> {
+        let missing = RefCell::new(None);
         let compiler = Compiler::default();
         let compile = |what: &str, text: &Text| {
             let place = format!("diptych.yaml, line {}, column {}: `{what}` of source \"{name}\"", text.line, text.column);
-            compiler.compile(&place, &text.text, columns)
+            compiler.compile(&place, &text.text, columns).inspect_err(|_| {
+                missing.replace(compiler.unknown_column(&text.text, columns));
+            })
         };
+        Self::compile_by(spec, name, source, columns, compile).map_err(|error| Unmapped { error, missing: missing.take() })
+    }
+
+    fn compile_by(
+        spec: &Spec,
+        name: &str,
+        source: &SourceSpec,
+        columns: &SchemaRef,
+        compile: impl Fn(&str, &Text) -> Result<Compiled, EngineError>,
+    ) -> Result<Self, EngineError> {
         let time_format = match &source.time_format {
             None => TimeFormat::Auto,
             Some(text) => text.text.parse().map_err(|error: diptych_intake::time::TimeError| EngineError::Spec {

@@ -43,12 +43,15 @@ struct Columns {
     n_keys: usize,
     has_more: bool,
     has_doubled_key: bool,
+    /// Keys that were asked for and did not come up yet.
+    awaited: Vec<String>,
     schema: SchemaRef,
     notes: Vec<String>,
 }
 
 impl JsonRows {
-    pub(crate) fn open(mut source: Source) -> Result<Self, IntakeError> {
+    /// Opens a file; `asked` are keys that are columns even where none of the first objects has them.
+    pub(crate) fn open(mut source: Source, asked: &[String]) -> Result<Self, IntakeError> {
         signature::require_text(&source, "JSON text")?;
         signature::without_bom(&mut source)?;
         let file = source.file.clone();
@@ -97,6 +100,11 @@ impl JsonRows {
                 (None, None) => IntakeError::Empty { file },
             });
         }
+        let awaited: Vec<String> = asked.iter().filter(|key| !idx_of.contains_key(*key)).cloned().collect();
+        for key in &awaited {
+            idx_of.insert(key.clone(), keys.len());
+            keys.push(key.clone());
+        }
         let n_keys = keys.len();
         let has_more = !is_whole || COLUMNS_MAX <= n_keys;
         let mut notes = Vec::new();
@@ -111,7 +119,7 @@ impl JsonRows {
         let positions: Vec<usize> = (1..=names.len()).collect();
         let names = unique_names(names, &positions, &mut notes);
         let schema = text_schema(&names);
-        let columns = Columns { idx_of, n_keys, has_more, has_doubled_key: false, schema, notes };
+        let columns = Columns { idx_of, n_keys, has_more, has_doubled_key: false, awaited, schema, notes };
         Ok(Self { objects, ahead, failure, columns })
     }
 }
@@ -149,6 +157,9 @@ impl Columns {
                 let reason = format!("the value has {} bytes, more than the {MAX_FIELD_BYTES} that it may have", cell.len());
                 return Err((Some(key.into_owned()), reason));
             }
+            if !self.awaited.is_empty() {
+                self.awaited.retain(|awaited| *awaited != *key);
+            }
             if is_set[idx] && !self.has_doubled_key {
                 self.has_doubled_key = true;
                 self.notes.push(format!("the key `{key}` stands twice in an object; the last value is taken"));
@@ -178,6 +189,8 @@ impl TextRows for JsonRows {
             return Err(error);
         }
         let Some((line, text)) = self.objects.next()? else {
+            let never = self.columns.awaited.drain(..).map(|key| format!("no object has the key `{key}`, so the column is empty"));
+            self.columns.notes.extend(never);
             return Ok(false);
         };
         self.columns.push(line, text, out);

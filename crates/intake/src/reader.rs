@@ -53,6 +53,13 @@ enum Body {
 impl Reader {
     /// Opens a file, reads its header and gets ready to give pieces of at most `batch_rows` rows.
     pub fn open(path: &Path, format: &Format, batch_rows: usize) -> Result<Self, IntakeError> {
+        Self::open_asking(path, format, batch_rows, &[])
+    }
+
+    /// Opens a file like [`Reader::open`]; of JSON, `keys` are columns even where none of the first objects has them.
+    ///
+    /// A key that no object has at all is said in the notes.
+    pub fn open_asking(path: &Path, format: &Format, batch_rows: usize, keys: &[String]) -> Result<Self, IntakeError> {
         let batch_rows = batch_rows.max(1);
         let file = path.to_path_buf();
         if matches!(format, Format::Parquet) {
@@ -65,7 +72,7 @@ impl Reader {
             Format::Csv(options) if options.delimiter == Delimiter::Whitespace => Box::new(blanks::BlankRows::open(source, options)?),
             Format::Csv(options) => Box::new(csv::CsvRows::open(source, options)?),
             Format::Xlsx(options) => Box::new(xlsx::SheetRows::open(source, options)?),
-            Format::JsonLines | Format::Parquet => Box::new(jsonl::JsonRows::open(source)?),
+            Format::JsonLines | Format::Parquet => Box::new(jsonl::JsonRows::open(source, keys)?),
         };
         let batch = TextBatch::new(rows.schema().clone());
         Ok(Self { file, batch_rows, body: Body::Text { rows, batch, failure: None, done: false }, progress })

@@ -1,6 +1,7 @@
 //! JSON Lines and JSON arrays.
 
-use diptych_intake::{Format, MAX_FIELD_BYTES};
+use arrow::array::{Array, AsArray};
+use diptych_intake::{Format, MAX_FIELD_BYTES, Reader};
 
 use crate::{All, file, gzip, open_error, read, read_by};
 
@@ -63,6 +64,21 @@ fn doubled_keys_take_the_last_value_with_a_note() {
     let all = read_text("{\"a\":1,\"a\":2}\n{\"a\":3,\"a\":4}\n");
     assert_eq!(all.all_rows(), ["2", "4"]);
     assert_eq!(all.notes, ["the key `a` stands twice in an object; the last value is taken"]);
+}
+
+#[test]
+fn keys_that_are_asked_for_are_columns_whenever_they_come() {
+    let plain: String = (0..1_500).map(|i| format!("{{\"a\":{i}}}\n")).collect();
+    let made = file("a.jsonl", format!("{plain}{{\"a\":1500,\"late\":\"x\"}}\n"));
+    let mut reader = Reader::open_asking(&made.path, &Format::JsonLines, 10_000, &["late".into(), "never".into(), "a".into()]).unwrap();
+    let piece = reader.next().unwrap().unwrap();
+    let names: Vec<&str> = reader.schema().fields().iter().map(|field| field.name().as_str()).collect();
+    assert_eq!(names, ["a", "late", "never", "_more"]);
+    let late = piece.rows.column(1).as_string::<i32>();
+    assert_eq!((late.null_count(), late.value(1_500)), (1_500, "x"));
+    assert_eq!(piece.rows.column(2).null_count(), 1_501);
+    assert!(reader.next().unwrap().is_none());
+    assert_eq!(reader.notes(), ["no object has the key `never`, so the column is empty"]);
 }
 
 #[test]
