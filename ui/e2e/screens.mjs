@@ -29,7 +29,7 @@ for (const [screen, path] of Object.entries(screens)) {
     // At rest: nothing is being counted, and nothing was for a second.
     for (let still = 0; still < 5; still++) {
       await page.waitForTimeout(200);
-      if ((await page.locator(".loading, .partial, progress").count()) > 0) still = -1;
+      if ((await page.locator(".loading, .partial, progress, [data-pending]").count()) > 0) still = -1;
     }
     const suffix = width === 1280 && colorScheme === "light" ? "" : `-${width === 400 ? "narrow" : "dark"}`;
     await page.screenshot({ path: `${folder}/${name}-${screen}${suffix}.jpg`, type: "jpeg", quality: 72, fullPage: width === 1280 });

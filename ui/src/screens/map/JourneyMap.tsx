@@ -161,11 +161,9 @@ function Live({ stages }: { stages: string[] }) {
             {lane("Money", "at stake here", (of) => (
               <Money {...of} />
             ))}
-            {lane(
-              "Owner",
-              "who answers for it",
-              ({ stage, report: found }) => ownerOf(stage, found) ?? <span className="muted">nobody is named</span>,
-            )}
+            {lane("Owner", "who answers for it", (of) => (
+              <Owner {...of} />
+            ))}
           </tbody>
         </table>
       </Scroll>
@@ -217,7 +215,7 @@ function Touchpoints({ stage }: OfStage) {
   const { answer, error } = useAnswer("channels", question, has.channels);
   if (!has.channels) return <span className="muted">no channels are named</span>;
   if (error) return <span className="muted">{error.message}</span>;
-  if (!answer) return <span className="muted">counting …</span>;
+  if (!answer) return <Counting />;
   const before = answer.cells.filter(({ id, value }) => id.startsWith("before:") && value).sort((a, b) => (b.value ?? 0) - (a.value ?? 0));
   return (
     <>
@@ -261,7 +259,7 @@ function Feeling() {
   const { answer, error } = useAnswer("nps");
   const score = answer?.cells.find(({ id }) => id === "score");
   if (error) return <span className="muted">{error.message}</span>;
-  if (!score) return <span className="muted">counting …</span>;
+  if (!score) return <Counting />;
   return (
     <div className="row">
       <span>{score.label}</span>
@@ -307,7 +305,7 @@ function dropOf(stage: string, report?: Report): DropOff | undefined {
 
 function Pains({ stage, report }: OfStage) {
   const drop = dropOf(stage, report);
-  if (!report) return <span className="muted">counting …</span>;
+  if (!report) return <Counting />;
   if (!drop) return <span className="muted">no drop-off is counted here</span>;
   const named = drop.signals.filter((signal) => signal.named);
   const href = `/hinge?stage=${encodeURIComponent(stage)}`;
@@ -329,7 +327,7 @@ function Pains({ stage, report }: OfStage) {
 
 function Money({ stage, report }: OfStage) {
   const stake = dropOf(stage, report)?.at_stake;
-  if (!report) return <span className="muted">counting …</span>;
+  if (!report) return <Counting />;
   if (!stake) return <span className="muted">–</span>;
   return (
     <>
@@ -340,6 +338,20 @@ function Money({ stage, report }: OfStage) {
 }
 
 /** The report names owners as text: `awareness: Marketing, Anna Gruber`. */
+/** Stands in a field until its numbers are there. */
+function Counting() {
+  return (
+    <span className="muted" data-pending>
+      counting …
+    </span>
+  );
+}
+
+function Owner({ stage, report }: OfStage) {
+  if (!report) return <Counting />;
+  return ownerOf(stage, report) ?? <span className="muted">nobody is named</span>;
+}
+
 function ownerOf(stage: string, report?: Report): string | undefined {
   const facts = report?.panels.find(({ aspect }) => aspect === "owner")?.customer ?? [];
   return facts.find(({ text }) => text.startsWith(`${stage}: `))?.text.slice(stage.length + 2);
