@@ -23,7 +23,7 @@ export async function withPage(options, work) {
     ...options,
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(Number(process.env.E2E_TIMEOUT_MS ?? 60_000));
+  page.setDefaultTimeout(Number(process.env.E2E_TIMEOUT_MS ?? 180_000));
   const wrong = [];
   page.on("pageerror", (error) => wrong.push(`error in the page: ${error.message}`));
   page.on("request", (request) => {

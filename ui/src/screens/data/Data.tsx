@@ -1,5 +1,5 @@
 /** Data: where it comes from, what was rejected, what the spec says, and what stands beside the journeys. */
-import { useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useRoute } from "wouter";
 import { data } from "../../api/client";
 import { count } from "../../format/number";
@@ -12,7 +12,8 @@ import { SpecEditor } from "./SpecEditor";
 
 export function useData() {
   const { generation } = useWorkspace();
-  return useQuery({ queryKey: ["data", generation], queryFn: ({ signal }) => data(signal) });
+  // While what changed is read again, what was known stays in view.
+  return useQuery({ queryKey: ["data", generation], queryFn: ({ signal }) => data(signal), placeholderData: keepPreviousData });
 }
 
 export default function Data() {

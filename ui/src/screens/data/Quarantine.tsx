@@ -1,5 +1,5 @@
 /** Rejected rows: seen, saved for correction, and imported again. */
-import { useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useRef, useState } from "react";
 import { useSearchParams } from "wouter";
 import { quarantine, retryRejected } from "../../api/client";
@@ -24,6 +24,8 @@ export function Quarantine() {
   const asked = useQuery({
     queryKey: ["quarantine", generation, source, page],
     queryFn: ({ signal }) => quarantine(source, page * PAGE, PAGE, signal),
+    // An import changes the generation: what it said must not go away while the rows are read again.
+    placeholderData: keepPreviousData,
   });
   if (asked.isPending || all.isPending) return <Loading label="Reading the rejected rows" />;
   if (asked.error) return <ProblemCard error={asked.error} retry={() => asked.refetch()} />;
