@@ -487,14 +487,8 @@ impl Asking<'_> {
             return run(0);
         }
         std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..n_threads)
-                .map(|idx| {
-                    scope.spawn({
-                        let run = &run;
-                        move || run(idx)
-                    })
-                })
-                .collect();
+            let run = &run;
+            let threads: Vec<_> = (0..n_threads).map(|idx| scope.spawn(move || run(idx))).collect();
             threads.into_iter().try_for_each(|thread| thread.join().expect("operators do not panic"))
         })
     }

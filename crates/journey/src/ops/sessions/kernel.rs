@@ -33,31 +33,31 @@ pub fn length_idx(n_events: u64) -> usize {
 const SMALL: usize = 256;
 
 /// How often each number occurred; most are small.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Counted {
-    /// Shape `[SMALL]`.
+    /// As long as the largest of the small numbers that occurred asks for: there may be many groups with few sessions.
     small: Vec<u64>,
     large: BTreeMap<u64, u64>,
-}
-
-impl Default for Counted {
-    fn default() -> Self {
-        Self { small: vec![0; SMALL], large: BTreeMap::new() }
-    }
 }
 
 impl Counted {
     /// Counts a number. O(1) for small ones.
     #[inline]
     pub fn add(&mut self, number: u64) {
-        match self.small.get_mut(number as usize) {
-            Some(n) => *n += 1,
-            None => *self.large.entry(number).or_default() += 1,
+        let idx = number as usize;
+        if idx >= SMALL {
+            *self.large.entry(number).or_default() += 1;
+            return;
         }
+        if self.small.len() <= idx {
+            self.small.resize(idx + 1, 0);
+        }
+        self.small[idx] += 1;
     }
 
     /// Adds other counts.
     pub fn merge(&mut self, other: Counted) {
+        self.small.resize(self.small.len().max(other.small.len()), 0);
         self.small.iter_mut().zip(other.small).for_each(|(into, from)| *into += from);
         for (number, n) in other.large {
             *self.large.entry(number).or_default() += n;
@@ -70,9 +70,9 @@ impl Counted {
         small.chain(self.large.iter().map(|(number, n)| (*number, *n))).collect()
     }
 
-    /// Returns the number of large numbers, which take memory.
-    pub fn n_large(&self) -> usize {
-        self.large.len()
+    /// Estimates the bytes that it takes.
+    pub fn size_bytes(&self) -> usize {
+        8 * self.small.capacity() + 32 * self.large.len()
     }
 }
 

@@ -228,7 +228,7 @@ impl Operator for Sessions {
     }
 
     fn size_bytes(&self, partial: &Partial) -> usize {
-        size_of::<Partial>() + 8 * partial.durations_us.capacity() + 8 * 256 + 32 * (partial.lengths.n_large() + partial.trend.len())
+        size_of::<Partial>() + 8 * partial.durations_us.capacity() + partial.lengths.size_bytes() + 32 * partial.trend.len()
     }
 }
 

@@ -28,12 +28,12 @@ pub struct Edge {
 
 /// A pair on its way into the table.
 #[derive(Debug, Clone, Copy)]
-pub struct Counted {
+pub struct KeyedPair {
     key: u64,
     actor: u32,
 }
 
-impl Counted {
+impl KeyedPair {
     /// Makes the pair `from` → `to` of an actor with a number of its own.
     #[inline]
     pub fn new(from: u32, to: u32, actor: u32) -> Self {
@@ -56,22 +56,17 @@ const FREE_SLOT: Slot = Slot { key: FREE, n: 0, people: 0, last_actor: NOBODY };
 /// Useful for: millions of additions, actor by actor.
 /// Not useful for: lookups in order.
 /// A dense matrix would need 5,000² cells per group; a tree costs a walk per row.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct PairTable {
-    /// Shape `[power of two]`, at most three quarters of it used.
+    /// Shape `[power of two]`, at most three quarters of it used; empty before the first pair.
     slots: Vec<Slot>,
     n_used: usize,
 }
 
-impl Default for PairTable {
-    fn default() -> Self {
-        Self { slots: vec![FREE_SLOT; 16], n_used: 0 }
-    }
-}
-
 impl PairTable {
     /// Counts pairs, each with the number of its actor; the pairs of one actor must come together. O(pairs).
-    pub fn add(&mut self, pairs: &[Counted]) {
+    pub fn add(&mut self, pairs: &[KeyedPair]) {
+        self.grow_to(self.n_used + usize::from(!pairs.is_empty()));
         // Slots lie all over a table larger than the caches: they are first all asked for, so that memory brings them side by side.
         let asked_for = pairs.iter().fold(0, |all, pair| all ^ self.slots[self.home(pair.key)].key);
         std::hint::black_box(asked_for);

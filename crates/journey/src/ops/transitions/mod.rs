@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::derive;
 use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, Operator, Panel, Unit, View};
 use crate::stats::{arrange, median_interval_sorted, quantile_sorted};
-use kernel::{Counted, END, Edge, OPEN, PairTable, START, Timed};
+use kernel::{END, Edge, KeyedPair, OPEN, PairTable, START, Timed};
 
 /// Says that the interval treats units of one person as independent (METRICS C6).
 const CLUSTERED: &str = "clustered";
@@ -316,19 +316,19 @@ const BATCH: usize = 64;
 struct Tally<'a> {
     partial: &'a mut Partial,
     /// Pairs that wait to be counted.
-    waiting: Vec<Counted>,
+    waiting: Vec<KeyedPair>,
     last_case_actor: Option<usize>,
     last_pair_actor: Option<usize>,
 }
 
 impl<'a> Tally<'a> {
     fn new(partial: &'a mut Partial) -> Self {
-        Self { partial, waiting: Vec::with_capacity(BATCH), last_case_actor: None, last_pair_actor: None }
+        Self { partial, waiting: Vec::new(), last_case_actor: None, last_pair_actor: None }
     }
 
     #[inline]
     fn add(&mut self, pair: &Pair) {
-        self.waiting.push(Counted::new(pair.from, pair.to, self.partial.n_scanned + pair.actor_idx as u32));
+        self.waiting.push(KeyedPair::new(pair.from, pair.to, self.partial.n_scanned + pair.actor_idx as u32));
         if self.waiting.len() == BATCH {
             self.partial.edges.add(&self.waiting);
             self.waiting.clear();

@@ -126,7 +126,7 @@ fn tables_count_like_a_map() {
         for _ in 0..40 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let (from, to) = ((state >> 40) as u32 % 60, (state >> 50) as u32 % 50);
-            tables[usize::from(actor >= 10)].add(&[Counted::new(from, to, actor)]);
+            tables[usize::from(actor >= 10)].add(&[KeyedPair::new(from, to, actor)]);
             let (n, people) = expected.entry((from, to)).or_default();
             *n += 1;
             people.insert(actor);
