@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use diptych_server::Options;
 use serde_json::json;
@@ -128,23 +128,24 @@ fn queries_read_the_workspace_and_nothing_else() {
 
 #[test]
 fn queries_that_never_end_are_ended() {
-    let options = Options { sql_time: Duration::from_secs(1), memory_bytes: 200 << 20, ..Options::new(common::bakery()) };
-    let server = common::serve_with(options);
-    let started = Instant::now();
+    let endless = "select count(*) from events a, events b, events c, events d";
+    let hasty = common::serve_with(Options { sql_time: Duration::from_secs(1), ..Options::new(common::bakery()) });
     for query in [
-        "select count(*) from events a, events b, events c, events d",
         "with recursive t as (select 1 as n union all select n + 1 from t) select count(*) from t",
         "select count(*) from generate_series(1, 1000000000000)",
     ] {
-        let reply = server.post("/api/sql", &json!({ "query": query }));
+        let reply = hasty.post("/api/sql", &json!({ "query": query }));
         assert!(reply.status == 503 || reply.status == 400, "{query}: {} {}", reply.status, reply.text());
     }
-    server.post("/api/sql", &json!({ "query": "select count(*) from events a, events b, events c, events d" })).problem(503, "time");
-    server
+    hasty.post("/api/sql", &json!({ "query": endless })).problem(503, "time");
+    assert_eq!(hasty.post("/api/sql", &json!({ "query": "select 1" })).status, 200);
+    // On a slow machine too, the memory is full long before this time is over.
+    let small =
+        common::serve_with(Options { sql_time: Duration::from_secs(100), memory_bytes: 200 << 20, ..Options::new(common::bakery()) });
+    small
         .post("/api/sql", &json!({ "query": "select array_agg(a.properties || b.properties) from events a, events b" }))
         .problem(503, "memory");
-    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
-    assert_eq!(server.post("/api/sql", &json!({ "query": "select 1" })).status, 200);
+    assert_eq!(small.post("/api/sql", &json!({ "query": "select 1" })).status, 200);
 }
 
 #[test]
