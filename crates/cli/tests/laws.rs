@@ -51,10 +51,6 @@ fn lines(world: &World) -> Vec<String> {
 
 /// Imports lines in some files and returns every answer.
 fn answers(lines: &[String], n_files: usize, n_shards: &str, threads: &str, replay: bool) -> Vec<String> {
-    let dir = tempfile::tempdir().unwrap();
-    let root = dir.path().to_str().unwrap();
-    ok(&["init", root, "--shards", n_shards]);
-    std::fs::write(dir.path().join("diptych.yaml"), SPEC).unwrap();
     let per_file = lines.len().div_ceil(n_files).max(1);
     let mut parts: Vec<Vec<String>> = lines.chunks(per_file).map(<[String]>::to_vec).collect();
     if replay {
@@ -62,13 +58,27 @@ fn answers(lines: &[String], n_files: usize, n_shards: &str, threads: &str, repl
         let again: Vec<String> = lines.iter().rev().cloned().collect();
         parts.extend(again.chunks(per_file + 1).map(<[String]>::to_vec));
     }
+    let dir = imported(&parts, n_shards);
+    all_answers(dir.path(), threads)
+}
+
+/// Imports one file after the other into a new workspace.
+fn imported(parts: &[Vec<String>], n_shards: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().to_str().unwrap();
+    ok(&["init", root, "--shards", n_shards]);
+    std::fs::write(dir.path().join("diptych.yaml"), SPEC).unwrap();
     for (idx, part) in parts.iter().enumerate() {
         let mut text = String::from("id,time,seq,actor,name,interactive,device,product,size\n");
         part.iter().for_each(|line| writeln!(text, "{line}").unwrap());
         let path = file(dir.path(), &format!("part{idx}.csv"), text);
         ok(&["import", root, &path]);
     }
-    questions().iter().map(|question| answer(dir.path(), question, threads)).collect()
+    dir
+}
+
+fn all_answers(dir: &Path, threads: &str) -> Vec<String> {
+    questions().iter().map(|question| answer(dir, question, threads)).collect()
 }
 
 fn answer(dir: &Path, (operator, params, modifiers): &(String, String, Vec<&str>), threads: &str) -> String {
@@ -116,4 +126,31 @@ fn answers_do_not_depend_on_how_rows_arrive_or_who_counts() {
             }
         }
     }
+}
+
+fn segments(dir: &Path) -> Vec<Value> {
+    let card: Value = serde_json::from_slice(&std::fs::read(dir.join("store/timelines/card.json")).unwrap()).unwrap();
+    card["segments"].as_array().unwrap().clone()
+}
+
+#[test]
+fn a_few_new_rows_leave_the_others_where_they_are_and_count_at_once() {
+    let world = generate(5, &Options { n_actors: 40, ..Options::varied(5) });
+    let mut lines = lines(&world);
+    Random::new(5).shuffle(&mut lines);
+    let expected = answers(&lines, 1, "4", "1", false);
+    let (first, late) = lines.split_at(lines.len() - 9);
+    let mut parts = vec![first.to_vec()];
+    parts.extend(late.chunks(3).map(<[String]>::to_vec));
+    let dir = imported(&parts, "4");
+    let found = segments(dir.path());
+    assert!(found.len() > 1, "{found:?}");
+    // Actors who did something new stand whole in the new segment, and no more in the old one.
+    let n = |segment: &Value, what: &str| segment[what].as_u64().unwrap();
+    assert!(n(&found[0], "n_replaced") > 0 && n(&found[0], "n_rows") == first.len() as u64, "{found:?}");
+    assert_eq!(found.iter().map(|segment| n(segment, "n_rows") - n(segment, "n_replaced")).sum::<u64>(), lines.len() as u64);
+    assert_eq!(all_answers(dir.path(), "2"), expected);
+    ok(&["rebuild", dir.path().to_str().unwrap()]);
+    assert_eq!(segments(dir.path()).len(), 1);
+    assert_eq!(all_answers(dir.path(), "2"), expected);
 }

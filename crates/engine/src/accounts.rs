@@ -5,11 +5,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
-use arrow::array::AsArray;
-use arrow::datatypes::Int64Type;
 use diptych_event::account::{
     FROM_US, MARGIN_CENTS, MEMBER, N_ERRORS, Outcome, REVENUE_CENTS, ROLE, SESSION_STARTED, TOUCHPOINT, UNTIL_US, friction, is_derived,
     task_ended, task_started,
@@ -57,7 +55,7 @@ pub enum Rows {
 
 impl Workbench {
     /// Opens the account timelines, first making them when something that they depend on has changed.
-    pub fn accounts(&self, users: &Timelines, relations: &Relations, rows: Rows, watch: &dyn Watch) -> Result<Timelines, EngineError> {
+    pub fn accounts(&self, users: &Timelines, relations: &Relations, rows: Rows, watch: &dyn Watch) -> Result<Arc<Timelines>, EngineError> {
         let store = self.store()?;
         let said = serde_json::json!([FORMAT, users.generation, self.spec_text(), relations]).to_string();
         let common = format!("{:016x}", xxh3_64(said.as_bytes()));
@@ -67,7 +65,7 @@ impl Workbench {
         };
         // Two tries: another process may remove what it replaces between our writing and opening.
         for _ in 0..3 {
-            if let Some(found) = accounts::open(&store, &key)? {
+            if let Some(found) = accounts::open(&store, &key, self.kept())? {
                 return Ok(found);
             }
             let spill = accounts::spill_folder(&store);
@@ -142,7 +140,7 @@ impl<'a> Exchange<'a> {
         let kept = spec.journey_matches().into_iter().map(|meant| context.matcher(meant)).collect();
         let tasks = tasks::Rules::compile(&mut context)?;
         let frictions = frictions::Rules::compile_of_users(&mut context)?;
-        let compiler = Compiler::default();
+        let compiler = Compiler;
         let row_columns = RowColumns::new(&users.names, &users.dictionaries, &users.columns, catalog.zone);
         let condition = |place: &str, sql: &str| row_columns.condition(&compiler, place, sql);
         let masks: Result<_, EngineError> = context.masks.iter().map(|sql| condition("a condition of diptych.yaml", sql)).collect();
@@ -235,12 +233,11 @@ impl<'a> Exchange<'a> {
                 if shard_idx >= self.users.n_shards() {
                     return Ok(());
                 }
-                let data = self.users.shard(shard_idx)?;
-                let seq = data.batch().column(2).as_primitive::<Int64Type>().values();
-                let outbox = data.with(|shard| self.shard(shard, seq))?;
+                let parts = self.users.parts(shard_idx)?;
+                let outboxes: Result<Vec<Outbox>, EngineError> = parts.iter().map(|part| part.with(|shard| self.shard(shard))).collect();
                 let mut dealer = dealer.lock().expect("no thread panics while it deals");
                 let (dealer, n_done) = &mut *dealer;
-                self.hand_over(outbox, dealer)?;
+                outboxes?.into_iter().try_for_each(|outbox| self.hand_over(outbox, dealer))?;
                 *n_done += 1;
                 watch.counted(*n_done, self.users.n_shards())?;
             }
@@ -268,7 +265,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// Finds what one shard of users puts on account timelines.
-    fn shard(&self, shard: &Shard, seq: &[i64]) -> Result<Outbox, EngineError> {
+    fn shard(&self, shard: &Shard) -> Result<Outbox, EngineError> {
         let masks: Result<Vec<Mask>, EngineError> = self.masks.iter().map(|mask| mask.holds(&self.rows, shard)).collect();
         let masks = masks?;
         let channels = self.channel.as_ref().map(|channel| channel.texts(&self.rows, shard)).transpose()?;
@@ -276,7 +273,7 @@ impl<'a> Exchange<'a> {
         let interactive = self.activity(shard);
         let shard = Shard { interactive: interactive.as_deref(), ..*shard };
         let view = View { shard, actors: None, admitted: None, period_us: ALL_TIME, groups: None, masks: &masks, texts: &[] };
-        let walk = Walk { exchange: self, view: &view, seq, channels: channels.as_ref(), margins: margins.as_deref() };
+        let walk = Walk { exchange: self, view: &view, channels: channels.as_ref(), margins: margins.as_deref() };
         let mut outbox = Outbox::default();
         for actor_idx in 0..shard.n_actors() {
             walk.actor(shard.actors.get(actor_idx), shard.rows(actor_idx), &mut outbox)?;
@@ -314,7 +311,7 @@ impl<'a> Exchange<'a> {
         if rules.names().len() == 0 {
             return Ok(Vec::new());
         }
-        let compiler = Compiler::default();
+        let compiler = Compiler;
         let rows = RowColumns::new(names, dictionaries, &self.columns, catalog.zone);
         let conditions: Result<Vec<RowCondition>, EngineError> =
             context.masks.iter().map(|sql| rows.condition(&compiler, "a condition of a friction", sql)).collect();
@@ -354,7 +351,6 @@ impl<'a> Exchange<'a> {
 struct Walk<'a> {
     exchange: &'a Exchange<'a>,
     view: &'a View<'a>,
-    seq: &'a [i64],
     channels: Option<&'a Texts<'a>>,
     margins: Option<&'a [i64]>,
 }
@@ -390,7 +386,7 @@ impl Walk<'_> {
                 || exchange.kept.iter().any(|kept| kept.holds(self.view, row));
             if keep {
                 let own = Own { channel, money: has_money, ..Own::default() };
-                self.put(actor, memberships, row, exchange.name_codes[shard.name[row] as usize], shard.time_us[row], own, outbox)?;
+                self.put(actor, memberships, row, exchange.name_codes[shard.name.get(row) as usize], shard.time_us[row], own, outbox)?;
             }
         }
         let mut attempts = Vec::new();
@@ -460,7 +456,7 @@ impl Walk<'_> {
                 DealtValue::Integer(own.n_errors.map_or(i64::MIN, i64::from)),
             ]);
             let interactive = shard.interactive.is_none_or(|interactive| interactive[row] != 0);
-            let seq = self.seq[row];
+            let seq = shard.seq.map_or(0, |seq| seq[row]);
             outbox.rows.push((account, member, DealtRow { time_us, name, seq, tie: shard.tie[row], interactive }));
             Ok(())
         };
@@ -590,7 +586,7 @@ impl Members {
 
 fn text_code(shard: &Shard, column: usize, row: usize) -> u32 {
     match shard.columns[column].values {
-        Values::Text(codes) => codes[row],
+        Values::Text(codes) => codes.get(row),
         Values::Integer(_) | Values::Number(_) => NO_CODE,
     }
 }
@@ -604,7 +600,7 @@ fn integer(shard: &Shard, column: usize, row: usize) -> i64 {
 
 fn value(shard: &Shard, column: usize, row: usize) -> DealtValue {
     match shard.columns[column].values {
-        Values::Text(codes) => DealtValue::Text(codes[row]),
+        Values::Text(codes) => DealtValue::Text(codes.get(row)),
         Values::Integer(numbers) => DealtValue::Integer(numbers[row]),
         Values::Number(numbers) => DealtValue::Number(numbers[row]),
     }

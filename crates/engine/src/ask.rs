@@ -1,8 +1,8 @@
 //! Asking: one operator, its parameters and the modifiers, over all shards and cores.
 
 use std::ops::Range;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use diptych_event::spec::ProfileOf;
 use diptych_event::time::{format_instant, parse_question_time};
@@ -13,7 +13,7 @@ use diptych_journey::{AnyOperator, AskError, Catalog, Cell, Context, Panel, View
 use diptych_store::identity::Identity;
 use diptych_store::log::Log;
 use diptych_store::relations::Relations;
-use diptych_store::timelines::Timelines;
+use diptych_store::timelines::{ShardData, Timelines};
 use diptych_store::undeclared::Undeclared;
 
 use crate::EngineError;
@@ -103,7 +103,7 @@ impl People {
 
 /// The timelines that a question reads, and what is known about them.
 struct Read {
-    timelines: Timelines,
+    timelines: Arc<Timelines>,
     catalog: Catalog,
     relations: Relations,
     knows: Knowledge,
@@ -266,7 +266,7 @@ impl Workbench {
         let mut context = Context::new(catalog);
         let params = if question.params.is_null() { serde_json::json!({}) } else { question.params.clone() };
         let (plan, params) = operator.plan(params, &mut context)?;
-        let compiler = Compiler::default();
+        let compiler = Compiler;
         let mut columns = RowColumns::new(&timelines.names, &timelines.dictionaries, &timelines.columns, catalog.zone);
         let modifiers = &question.modifiers;
         // A condition on actors that names an attribute is looked at as of the anchor row (DECISIONS 14).
@@ -413,12 +413,16 @@ impl Asking<'_> {
         counts.insert(0, Mutex::new(total));
         let sizes: Vec<AtomicUsize> = counts.iter().map(|_| AtomicUsize::new(0)).collect();
         let n_done = Mutex::new(0);
-        self.for_each_shard(|thread_idx, shard| {
+        self.for_each_shard(|thread_idx, parts| {
             let mut count = counts[thread_idx].lock().expect(NO_PANIC);
-            self.view(shard, |view, labels| {
-                operator.scan(&self.plan, view, labels, &mut count);
-                Ok(())
-            })?;
+            for part in parts {
+                part.with(|shard| {
+                    self.view(shard, |view, labels| {
+                        operator.scan(&self.plan, view, labels, &mut count);
+                        Ok(())
+                    })
+                })?;
+            }
             sizes[thread_idx].store(operator.size_bytes(&count), Ordering::Relaxed);
             drop(count);
             if sizes.iter().map(|size| size.load(Ordering::Relaxed)).sum::<usize>() > self.limits.memory_bytes {
@@ -426,7 +430,8 @@ impl Asking<'_> {
             }
             let mut n_done = n_done.lock().expect(NO_PANIC);
             *n_done += 1;
-            let n_actors = n_actors.fetch_add(shard.n_actors(), Ordering::Relaxed) + shard.n_actors();
+            let n_more: usize = parts.iter().map(ShardData::n_actors).sum();
+            let n_actors = n_actors.fetch_add(n_more, Ordering::Relaxed) + n_more;
             round.watch.counted(*n_done, n_shards)?;
             if let Some(answer) = round.answer.filter(|_| *n_done < n_shards && round.watch.wants_partial(*n_done, n_shards)) {
                 let so_far = counts.iter().map(|count| operator.copy(&count.lock().expect(NO_PANIC)));
@@ -453,20 +458,25 @@ impl Asking<'_> {
         // A refined plan may know cells that the first one does not.
         self.run(&AtomicUsize::new(0), &Round { watch: &Unwatched, answer: None })?;
         let found = Mutex::new(Vec::new());
-        self.for_each_shard(|_, shard| {
+        self.for_each_shard(|_, parts| {
             let mut evidence = Evidence::default();
-            self.view(shard, |view, _| {
-                self.operator.who(&self.plan, view, cell, &mut evidence);
-                Ok(())
-            })?;
+            for part in parts {
+                part.with(|shard| {
+                    self.view(shard, |view, _| {
+                        self.operator.who(&self.plan, view, cell, &mut evidence);
+                        Ok(())
+                    })
+                })?;
+            }
             found.lock().expect(NO_PANIC).extend(evidence.units);
             Ok(())
         })?;
         Ok(found.into_inner().expect(NO_PANIC))
     }
 
-    /// Calls `work` with the thread's number and every shard, on all threads; shards are taken in order by whoever is free.
-    fn for_each_shard(&self, work: impl Fn(usize, &Shard) -> Result<(), EngineError> + Sync) -> Result<(), EngineError> {
+    /// Calls `work` with the thread's number and the parts of every shard, on all threads; shards are taken in order by
+    /// whoever is free.
+    fn for_each_shard(&self, work: impl Fn(usize, &[ShardData]) -> Result<(), EngineError> + Sync) -> Result<(), EngineError> {
         let next = AtomicUsize::new(0);
         let n_shards = self.timelines.n_shards();
         let run = |thread_idx: usize| -> Result<(), EngineError> {
@@ -475,7 +485,7 @@ impl Asking<'_> {
                 if shard_idx >= n_shards {
                     return Ok(());
                 }
-                let done = self.timelines.shard(shard_idx)?.with(|shard| work(thread_idx, shard));
+                let done = work(thread_idx, &self.timelines.parts(shard_idx)?);
                 if done.is_err() {
                     next.store(n_shards, Ordering::Relaxed);
                     return done;

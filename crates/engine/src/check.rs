@@ -37,7 +37,7 @@ impl Workbench {
     pub fn check_text(root: &Path, text: &str) -> Result<Vec<Finding>, EngineError> {
         let bench = Self::with_text(root, text.to_owned())?;
         let users = match bench.store() {
-            Ok(store) => Timelines::open(&store)?,
+            Ok(store) => Timelines::open(&store, bench.kept())?,
             Err(EngineError::Store(StoreError::NotAWorkspace { .. })) => None,
             Err(error) => return Err(error),
         };
@@ -58,7 +58,7 @@ impl Workbench {
         let columns = self.timeline_columns();
         let dictionaries = vec![Names::default(); columns.len()];
         let rows = RowColumns::new(&users.names, &dictionaries, &columns, self.spec().time_zone());
-        let compiler = Compiler::default();
+        let compiler = Compiler;
         let spec = self.spec();
         let mut each = |about: String, text: &Text, is_condition: bool| {
             let checked = match is_condition {
@@ -136,12 +136,15 @@ impl Workbench {
         let touchpoint = accounts.columns.iter().position(|column| column.name == TOUCHPOINT);
         let (mut names, mut channels) = (vec![0_u64; accounts.names.len()], BTreeMap::new());
         for shard_idx in 0..accounts.n_shards() {
-            accounts.shard(shard_idx)?.with(|shard| {
-                shard.name.iter().for_each(|name| names[*name as usize] += 1);
-                if let Some(Values::Text(codes)) = touchpoint.map(|column| shard.columns[column].values) {
-                    codes.iter().filter(|code| **code != NO_CODE).for_each(|code| *channels.entry(*code).or_default() += 1);
-                }
-            });
+            for part in accounts.parts(shard_idx)? {
+                part.with(|shard| {
+                    shard.owned_rows().for_each(|row| names[shard.name.get(row) as usize] += 1);
+                    if let Some(Values::Text(codes)) = touchpoint.map(|column| shard.columns[column].values) {
+                        let known = shard.owned_rows().map(|row| codes.get(row)).filter(|code| *code != NO_CODE);
+                        known.for_each(|code| *channels.entry(code).or_default() += 1);
+                    }
+                });
+            }
         }
         let text = |code: u32| touchpoint.map_or("", |column| accounts.dictionaries[column].text(code)).to_owned();
         Ok(Counted {

@@ -1,7 +1,6 @@
 //! SQL expressions over columns: `--where`, `--by`, steps' conditions and the spec's mappings, through DataFusion.
 
-use std::cell::OnceCell;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
@@ -21,11 +20,10 @@ use diptych_event::suggest;
 use crate::EngineError;
 
 /// Compiles SQL expressions; column names keep their case.
-#[derive(Default)]
-pub struct Compiler {
-    /// Made for the first expression: most questions have none.
-    context: OnceCell<SessionContext>,
-}
+pub struct Compiler;
+
+/// What knows the functions of SQL: made for the first expression of the process, and never changed.
+static CONTEXT: LazyLock<SessionContext> = LazyLock::new(session);
 
 /// A compiled expression.
 #[derive(Debug, Clone)]
@@ -91,17 +89,13 @@ fn session_config() -> SessionConfig {
 }
 
 impl Compiler {
-    fn context(&self) -> &SessionContext {
-        self.context.get_or_init(session)
-    }
-
     /// Returns the first name in `sql` that is no column of `schema`.
     pub fn unknown_column(&self, sql: &str, schema: &SchemaRef) -> Option<String> {
         if schema.field_with_name(sql.trim()).is_ok() || too_deep(sql, OPERATORS_MAX).is_some() {
             return None;
         }
         let df_schema = DFSchema::try_from(schema.clone()).ok()?;
-        match self.context().parse_sql_expr(sql, &df_schema).err()?.find_root() {
+        match CONTEXT.parse_sql_expr(sql, &df_schema).err()?.find_root() {
             DataFusionError::SchemaError(error, _) => match error.as_ref() {
                 SchemaError::FieldNotFound { field, .. } => Some(field.name.clone()),
                 _ => None,
@@ -133,7 +127,7 @@ impl Compiler {
         // A text that is a column's name is that column, even where SQL has another use for the word (`user`, `order`).
         let parsed = match schema.field_with_name(sql.trim()) {
             Ok(field) => Expr::Column(Column::new_unqualified(field.name())),
-            Err(_) => self.context().parse_sql_expr(sql, &df_schema).map_err(|error| wrong(explain(&error, schema)))?,
+            Err(_) => CONTEXT.parse_sql_expr(sql, &df_schema).map_err(|error| wrong(explain(&error, schema)))?,
         };
         if has_aggregate(&parsed) {
             return Err(wrong("aggregate and window functions cannot stand here; a row is looked at on its own".into()));
@@ -143,7 +137,7 @@ impl Compiler {
 
     fn plan(&self, expression: Expr, schema: &SchemaRef) -> Result<Compiled, DataFusionError> {
         let columns = expression.column_refs().into_iter().map(|column| column.name.clone()).collect::<std::collections::BTreeSet<_>>();
-        let expression = self.context().create_physical_expr(expression, &DFSchema::try_from(schema.clone())?)?;
+        let expression = CONTEXT.create_physical_expr(expression, &DFSchema::try_from(schema.clone())?)?;
         Ok(Compiled { expression, columns: columns.into_iter().collect() })
     }
 }

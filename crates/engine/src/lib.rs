@@ -37,7 +37,7 @@ pub use diptych_event::Spec;
 pub use diptych_event::spec::SpecError;
 pub use diptych_journey::{AnyOperator, AskError, OPERATORS, ops, seam};
 pub use diptych_store::StoreError;
-pub use diptych_store::timelines::ColumnSpec;
+pub use diptych_store::timelines::{ColumnSpec, KeptOpen};
 
 /// Returns a text that tells bytes from other bytes.
 pub fn fingerprint(bytes: &[u8]) -> String {

@@ -168,7 +168,7 @@ impl Mapping {
     /// Compiles the mapping of `source` over a file's columns.
     pub fn compile(spec: &Spec, name: &str, source: &SourceSpec, columns: &SchemaRef) -> Result<Self, Unmapped> {
         let missing = RefCell::new(None);
-        let compiler = Compiler::default();
+        let compiler = Compiler;
         let compile = |what: &str, text: &Text| {
             let place = format!("diptych.yaml, line {}, column {}: `{what}` of source \"{name}\"", text.line, text.column);
             compiler.compile(&place, &text.text, columns).inspect_err(|_| {

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{
     Array, ArrayRef, AsArray, DictionaryArray, Float64Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
@@ -28,11 +28,29 @@ use crate::expressions::{Compiled, Compiler};
 pub struct RowColumns {
     schema: SchemaRef,
     zone: Zone,
-    names: ArrayRef,
-    dictionaries: Vec<ArrayRef>,
+    names: Dictionary,
+    dictionaries: Vec<Dictionary>,
     columns: Vec<ColumnSpec>,
     /// Texts that were read for this question alone; they follow the timelines' columns.
     extras: Vec<Extra>,
+}
+
+/// The texts of a column, as an array when somebody asks: most questions look at one or two columns.
+struct Dictionary {
+    texts: Names,
+    array: OnceLock<ArrayRef>,
+}
+
+impl From<&Names> for Dictionary {
+    fn from(texts: &Names) -> Self {
+        Self { texts: texts.clone(), array: OnceLock::new() }
+    }
+}
+
+impl Dictionary {
+    fn array(&self) -> &ArrayRef {
+        self.array.get_or_init(|| Arc::new(StringArray::from_iter_values(self.texts.iter())))
+    }
 }
 
 /// A text column that timelines do not hold.
@@ -78,7 +96,7 @@ impl Profile {
                 let whose = match &self.member {
                     None => Some(actor),
                     Some((column, members)) => match shard.columns[*column].values {
-                        Values::Text(codes) => Some(codes[row]).filter(|code| *code != NO_CODE).map(|code| members.text(code)),
+                        Values::Text(codes) => Some(codes.get(row)).filter(|code| *code != NO_CODE).map(|code| members.text(code)),
                         Values::Integer(_) | Values::Number(_) => None,
                     },
                 };
@@ -132,12 +150,11 @@ impl RowColumns {
             };
             Field::new(&column.name, data_type, true)
         }));
-        let texts = |names: &Names| -> ArrayRef { Arc::new(StringArray::from_iter_values(names.iter())) };
         Self {
             schema: Arc::new(Schema::new(fields)),
             zone,
-            names: texts(names),
-            dictionaries: dictionaries.iter().map(texts).collect(),
+            names: names.into(),
+            dictionaries: dictionaries.iter().map(Dictionary::from).collect(),
             columns: columns.to_vec(),
             extras: Vec::new(),
         }
@@ -167,7 +184,7 @@ impl RowColumns {
         let mut fields: Vec<Field> = self.schema.fields().iter().map(|field| field.as_ref().clone()).collect();
         fields.push(Field::new(name, text_type(), true));
         self.schema = Arc::new(Schema::new(fields));
-        self.dictionaries.push(Arc::new(StringArray::from_iter_values(extra.texts().iter())));
+        self.dictionaries.push(extra.texts().into());
         self.extras.push(extra);
     }
 
@@ -216,13 +233,13 @@ impl RowColumns {
                 match idx {
                     0 => actor_of_rows(shard),
                     1 => Ok(Arc::new(TimestampMicrosecondArray::from(shard.time_us.to_vec()).with_timezone(self.zone.name())) as ArrayRef),
-                    2 => coded(shard.name, &self.names),
+                    2 => coded(shard.name.iter(), self.names.array()),
                     _ if idx - FIXED.len() >= self.columns.len() => {
                         let extra = &self.extras[idx - FIXED.len() - self.columns.len()];
-                        coded(&extra.codes(shard), &self.dictionaries[idx - FIXED.len()])
+                        coded(extra.codes(shard).into_iter(), self.dictionaries[idx - FIXED.len()].array())
                     }
                     _ => match shard.columns[idx - FIXED.len()].values {
-                        Values::Text(codes) => coded(codes, &self.dictionaries[idx - FIXED.len()]),
+                        Values::Text(codes) => coded(codes.iter(), self.dictionaries[idx - FIXED.len()].array()),
                         Values::Integer(numbers) => {
                             Ok(Arc::new(numbers.iter().map(|number| (*number != i64::MIN).then_some(*number)).collect::<Int64Array>())
                                 as ArrayRef)
@@ -263,20 +280,22 @@ impl RowColumns {
         if self.schema.field_with_name(column).ok()?.data_type() != &text_type() {
             return None;
         }
-        if column == "name" { Some(self.names.clone()) } else { self.position(column).map(|idx| self.dictionaries[idx].clone()) }
+        let dictionary = if column == "name" { &self.names } else { &self.dictionaries[self.position(column)?] };
+        Some(dictionary.array().clone())
     }
 
-    /// Returns the codes of a text column, shape `[rows]`.
-    fn codes<'a>(&self, shard: &Shard<'a>, column: &str) -> Cow<'a, [u32]> {
+    /// Gives each row the value of its text in a column.
+    fn per_row<'a, T: Copy>(&self, shard: &Shard<'a>, column: &str, values: Cow<'a, [T]>) -> PerRow<'a, T> {
         if column == "name" {
-            return Cow::Borrowed(shard.name);
+            return PerRow::Coded { codes: shard.name, values };
         }
         let idx = self.position(column).expect("the column was found when it was compiled");
         if let Some(extra) = idx.checked_sub(self.columns.len()).map(|idx| &self.extras[idx]) {
-            return Cow::Owned(extra.codes(shard));
+            let missing = values.len() - 1;
+            return PerRow::Rows(extra.codes(shard).into_iter().map(|code| values[(code as usize).min(missing)]).collect());
         }
         match shard.columns[idx].values {
-            Values::Text(codes) => Cow::Borrowed(codes),
+            Values::Text(codes) => PerRow::Coded { codes, values },
             Values::Integer(_) | Values::Number(_) => unreachable!("only text columns are evaluated by distinct text"),
         }
     }
@@ -334,10 +353,7 @@ impl RowCondition {
     ///
     /// O(1) where the condition is one on text columns, else O(rows).
     pub fn holds<'a>(&'a self, columns: &RowColumns, shard: &Shard<'a>) -> Result<Mask<'a>, EngineError> {
-        let part = |coded: &'a Coded<bool>| PerRow::Coded {
-            codes: columns.codes(shard, &coded.column),
-            values: Cow::Borrowed(coded.values.as_slice()),
-        };
+        let part = |coded: &'a Coded<bool>| columns.per_row(shard, &coded.column, Cow::Borrowed(coded.values.as_slice()));
         match self {
             Self::Coded(parts) => Ok(Mask(parts.iter().map(part).collect())),
             Self::Rows(expression) => {
@@ -353,21 +369,20 @@ impl RowText {
     pub fn texts<'a>(&self, columns: &RowColumns, shard: &Shard<'a>) -> Result<Texts<'a>, EngineError> {
         match self {
             Self::Coded(coded, labels) => {
-                let codes = columns.codes(shard, &coded.column);
+                let of_rows = columns.per_row(shard, &coded.column, Cow::Borrowed(coded.values.as_slice()));
                 // Only texts that some row has are groups of this shard.
-                let missing = coded.values.len() - 1;
-                let mut seen = vec![false; coded.values.len()];
-                codes.iter().for_each(|code| seen[(*code as usize).min(missing)] = true);
+                let mut seen = vec![false; labels.len()];
+                shard.owned_rows().for_each(|row| seen[of_rows.get(row) as usize] = true);
                 let mut of_label = vec![NO_CODE; labels.len()];
                 let mut seen_labels = Vec::new();
-                for (value, _) in coded.values.iter().zip(&seen).filter(|(_, seen)| **seen) {
-                    if of_label[*value as usize] == NO_CODE {
-                        of_label[*value as usize] = seen_labels.len() as u32;
-                        seen_labels.push(labels[*value as usize].clone());
+                for label in coded.values.iter().map(|label| *label as usize).filter(|label| seen[*label]) {
+                    if of_label[label] == NO_CODE {
+                        of_label[label] = seen_labels.len() as u32;
+                        seen_labels.push(labels[label].clone());
                     }
                 }
-                let values = coded.values.iter().map(|value| of_label[*value as usize]).collect();
-                Ok(Texts { codes: PerRow::Coded { codes, values: Cow::Owned(values) }, labels: seen_labels })
+                let values = coded.values.iter().map(|label| of_label[*label as usize]).collect();
+                Ok(Texts { codes: columns.per_row(shard, &coded.column, Cow::Owned(values)), labels: seen_labels })
             }
             Self::Rows(expression) => {
                 let batch = columns.batch(shard, &expression.compiled.columns).map_err(|error| expression.failed(error))?;
@@ -428,18 +443,18 @@ impl RowExpression {
     }
 }
 
-fn coded(codes: &[u32], texts: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
-    let keys = codes.iter().map(|code| (*code != NO_CODE).then_some(*code)).collect::<UInt32Array>();
+fn coded(codes: impl Iterator<Item = u32>, texts: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
+    let keys = codes.map(|code| (code != NO_CODE).then_some(code)).collect::<UInt32Array>();
     Ok(Arc::new(DictionaryArray::<UInt32Type>::try_new(keys, texts.clone())?))
 }
 
 fn actor_of_rows(shard: &Shard) -> Result<ArrayRef, arrow::error::ArrowError> {
     let ids: ArrayRef = Arc::new(StringArray::from_iter_values(shard.actors.iter()));
-    let mut codes = Vec::with_capacity(shard.n_rows());
+    let mut codes = vec![NO_CODE; shard.n_rows()];
     for actor_idx in 0..shard.n_actors() {
-        codes.extend(shard.rows(actor_idx).map(|_| actor_idx as u32));
+        codes[shard.rows(actor_idx)].fill(actor_idx as u32);
     }
-    coded(&codes, &ids)
+    coded(codes.into_iter(), &ids)
 }
 
 /// Columns that `--actors` may name.

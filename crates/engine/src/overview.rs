@@ -171,10 +171,12 @@ impl Workbench {
 fn count(timelines: &Timelines) -> Result<(Vec<NameCount>, u64), EngineError> {
     let (mut counts, mut n_actors) = (vec![0_u64; timelines.names.len()], 0);
     for shard_idx in 0..timelines.n_shards() {
-        timelines.shard(shard_idx)?.with(|shard| {
-            n_actors += shard.n_actors() as u64;
-            shard.name.iter().for_each(|code| counts[*code as usize] += 1);
-        });
+        for part in timelines.parts(shard_idx)? {
+            part.with(|shard| {
+                n_actors += shard.n_actors() as u64;
+                shard.owned_rows().for_each(|row| counts[shard.name.get(row) as usize] += 1);
+            });
+        }
     }
     let mut names: Vec<NameCount> =
         timelines.names.iter().zip(counts).filter(|(_, n)| *n > 0).map(|(name, n)| NameCount { name: name.to_owned(), n }).collect();

@@ -354,14 +354,16 @@ impl Workbench {
 
 /// Finds an id in the same shard that is close to one.
 fn near_ids(users: &Timelines, id: &str) -> String {
-    let shard = users.shard(shard_of(id, users.n_shards()));
-    shard.map(|data| data.with(|shard| suggest::did_you_mean(id, shard.actors.iter()))).unwrap_or_default()
+    let parts = users.parts(shard_of(id, users.n_shards())).unwrap_or_default();
+    let ids: Vec<String> =
+        parts.iter().flat_map(|part| part.with(|shard| shard.actors.iter().map(str::to_owned).collect::<Vec<_>>())).collect();
+    suggest::did_you_mean(id, ids.iter().map(String::as_str))
 }
 
 /// Lists the members that stand in rows.
 fn own_members(shard: &Shard, rows: std::ops::Range<usize>, column: usize, texts: &Names) -> Vec<Member> {
     let Values::Text(codes) = shard.columns[column].values else { return Vec::new() };
-    let mut known: Vec<u32> = codes[rows].iter().copied().filter(|code| *code != NO_CODE).collect();
+    let mut known: Vec<u32> = rows.map(|row| codes.get(row)).filter(|code| *code != NO_CODE).collect();
     known.sort_unstable();
     known.dedup();
     let member = |code: u32| Member { user: texts.text(code).to_owned(), role: String::new(), from: None, to: None };
@@ -396,7 +398,7 @@ fn event_of(timelines: &Timelines, shard: &Shard, row: usize) -> Event {
             into.insert(spec.name.clone(), value);
         }
     }
-    Event { time_us: shard.time_us[row], name: timelines.names.text(shard.name[row]).to_owned(), fields, properties }
+    Event { time_us: shard.time_us[row], name: timelines.names.text(shard.name.get(row)).to_owned(), fields, properties }
 }
 
 fn is_property(column: &ColumnSpec) -> bool {
@@ -405,7 +407,7 @@ fn is_property(column: &ColumnSpec) -> bool {
 
 fn value_at(shard: &Shard, column: usize, row: usize, texts: &Names) -> Option<Value> {
     match shard.columns[column].values {
-        Values::Text(codes) => Some(codes[row]).filter(|code| *code != NO_CODE).map(|code| texts.text(code).into()),
+        Values::Text(codes) => Some(codes.get(row)).filter(|code| *code != NO_CODE).map(|code| texts.text(code).into()),
         Values::Integer(numbers) => Some(numbers[row]).filter(|number| *number != i64::MIN).map(Value::from),
         Values::Number(numbers) => Some(numbers[row]).filter(|number| !number.is_nan()).map(Value::from),
     }

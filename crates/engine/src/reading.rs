@@ -50,13 +50,15 @@ impl<'a> Reading<'a> {
     ) -> Result<(), EngineError> {
         let ruled = self.compile(compile)?;
         for shard_idx in 0..self.timelines.n_shards() {
-            self.timelines.shard(shard_idx)?.with(|shard| {
-                self.view(&ruled, shard, |view| {
-                    for actor_idx in 0..shard.n_actors() {
-                        look(&ruled.rules, shard.actors.get(actor_idx), view, shard.rows(actor_idx));
-                    }
-                })
-            })?;
+            for part in self.timelines.parts(shard_idx)? {
+                part.with(|shard| {
+                    self.view(&ruled, shard, |view| {
+                        for actor_idx in 0..shard.n_actors() {
+                            look(&ruled.rules, shard.actors.get(actor_idx), view, shard.rows(actor_idx));
+                        }
+                    })
+                })?;
+            }
         }
         Ok(())
     }
@@ -69,7 +71,9 @@ impl<'a> Reading<'a> {
         look: impl FnOnce(&R, &View, Range<usize>) -> T,
     ) -> Result<Option<T>, EngineError> {
         let ruled = self.compile(compile)?;
-        self.timelines.shard(shard_of(actor, self.timelines.n_shards()))?.with(|shard| {
+        let parts = self.timelines.parts(shard_of(actor, self.timelines.n_shards()))?;
+        let Some(part) = parts.iter().find(|part| part.with(|shard| rows_of(shard, actor).is_some())) else { return Ok(None) };
+        part.with(|shard| {
             let Some(rows) = rows_of(shard, actor) else { return Ok(None) };
             self.view(&ruled, shard, |view| look(&ruled.rules, view, rows)).map(Some)
         })
@@ -80,7 +84,7 @@ impl<'a> Reading<'a> {
         let rules = compile(&mut context)?;
         let timelines = self.timelines;
         let columns = RowColumns::new(&timelines.names, &timelines.dictionaries, &timelines.columns, self.catalog.zone);
-        let compiler = Compiler::default();
+        let compiler = Compiler;
         let condition = |sql: &String| columns.condition(&compiler, "a condition of diptych.yaml", sql);
         let conditions = context.masks.iter().map(condition).collect::<Result<_, EngineError>>()?;
         Ok(Ruled { rules, columns, conditions })

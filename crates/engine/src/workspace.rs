@@ -11,7 +11,7 @@ use diptych_event::timeline::ColumnKind;
 use diptych_journey::Catalog;
 use diptych_store::log::Log;
 use diptych_store::relations::Relations;
-use diptych_store::timelines::{self, ACTOR_KIND, ColumnSpec, SourceCard, Timelines, Wanted};
+use diptych_store::timelines::{self, ACTOR_KIND, ColumnSpec, KeptOpen, SourceCard, Timelines, Wanted};
 use diptych_store::{StoreError, Workspace, WriteLock};
 
 use crate::EngineError;
@@ -30,6 +30,7 @@ pub struct Workbench {
     root: PathBuf,
     spec: Arc<Spec>,
     spec_text: String,
+    kept: Arc<KeptOpen>,
 }
 
 impl Workbench {
@@ -52,7 +53,17 @@ impl Workbench {
     /// Opens a workspace folder as if a text were its spec.
     pub(crate) fn with_text(root: &Path, yaml: String) -> Result<Self, EngineError> {
         let spec = Spec::parse(&yaml).map_err(|source| EngineError::Spec { path: root.join(SPEC_FILE), source })?;
-        Ok(Self { root: root.to_owned(), spec: Arc::new(spec), spec_text: yaml })
+        Ok(Self { root: root.to_owned(), spec: Arc::new(spec), spec_text: yaml, kept: Arc::default() })
+    }
+
+    /// Keeps timelines open together with others who have the same handle: for a process that opens the workspace often.
+    pub fn keeping_open(self, kept: Arc<KeptOpen>) -> Self {
+        Self { kept, ..self }
+    }
+
+    /// Returns the timelines that are kept open.
+    pub(crate) fn kept(&self) -> &KeptOpen {
+        &self.kept
     }
 
     /// Returns the folder.
@@ -154,7 +165,7 @@ impl Workbench {
     /// Opens the timelines, first bringing them up to the log when a killed import or a changed spec left them behind.
     ///
     /// Returns a remark when they are behind and another process is writing.
-    pub fn timelines(&self) -> Result<(Timelines, Option<String>), EngineError> {
+    pub fn timelines(&self) -> Result<(Arc<Timelines>, Option<String>), EngineError> {
         let store = self.store()?;
         let wanted = self.wanted();
         let mut remark = None;
@@ -168,7 +179,7 @@ impl Workbench {
                 Err(error) => return Err(error.into()),
             }
         }
-        let open = Timelines::open(&store)?;
+        let open = Timelines::open(&store, &self.kept)?;
         open.map(|timelines| (timelines, remark)).ok_or_else(|| {
             EngineError::Wrong(format!("{}: the first import is still running; ask again when it is done", self.root.display()))
         })
@@ -188,7 +199,7 @@ impl Workbench {
         diptych_store::ids::Ids::open(&store)?.catch_up(&log)?;
         timelines::accounts::remove(&store)?;
         timelines::update(&store, &log, &self.wanted(), &lock, progress)?;
-        Ok(Timelines::open(&store)?.map_or(0, |timelines| timelines.n_rows))
+        Ok(Timelines::open(&store, &self.kept)?.map_or(0, |timelines| timelines.n_rows))
     }
 
     /// Returns what operators may know before any row is read.

@@ -160,6 +160,16 @@ impl Calendar {
     ///
     /// O(1) nearly always: the day is guessed from 24-hour steps and mended by at most two.
     pub fn day(&self, time_us: i64) -> i32 {
+        self.days[self.idx(time_us)]
+    }
+
+    /// Returns the local day of an instant and the first instant after it; `i64::MAX` beyond the calendar. O(1) nearly always.
+    pub fn day_and_end_us(&self, time_us: i64) -> (i32, i64) {
+        let idx = self.idx(time_us);
+        (self.days[idx], self.starts_us.get(idx + 1).copied().unwrap_or(i64::MAX))
+    }
+
+    fn idx(&self, time_us: i64) -> usize {
         let guess = (time_us - self.starts_us[0]).div_euclid(DAY_US).clamp(0, self.starts_us.len() as i64 - 1) as usize;
         let mut idx = guess;
         while idx > 0 && self.starts_us[idx] > time_us {
@@ -168,7 +178,7 @@ impl Calendar {
         while idx + 1 < self.starts_us.len() && self.starts_us[idx + 1] <= time_us {
             idx += 1;
         }
-        self.days[idx]
+        idx
     }
 
     /// Returns the first instant of a day, or of the next day that exists; `None` beyond the calendar.

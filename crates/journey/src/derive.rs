@@ -72,6 +72,7 @@ impl Sessions<'_> {
 mod tests {
     use diptych_event::actors::ActorIds;
     use diptych_event::time::parse_duration;
+    use diptych_event::timeline::Codes;
 
     use super::*;
 
@@ -89,9 +90,11 @@ mod tests {
         let zeros = vec![0; time_us.len()];
         let mut shard = Shard {
             actors: ActorIds { offsets: &[0, 1], text: b"a" },
-            offsets: &[0, time_us.len() as u64],
+            starts: &[0],
+            ends: &[time_us.len() as u64],
             time_us: &time_us,
-            name: &vec![0; time_us.len()],
+            name: Codes::Long(&vec![0; time_us.len()]),
+            seq: None,
             tie: &zeros,
             interactive: Some(&interactive),
             columns: &[],

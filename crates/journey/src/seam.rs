@@ -13,7 +13,7 @@ use std::sync::Arc;
 use diptych_event::account::MARGIN_CENTS;
 use diptych_event::spec::Match;
 use diptych_event::time::Calendar;
-use diptych_event::timeline::ColumnKind;
+use diptych_event::timeline::{Codes, ColumnKind};
 use diptych_event::{Names, Shard, Spec, suggest};
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
@@ -179,7 +179,7 @@ impl Matcher {
 
     /// Tells whether a row is meant.
     pub fn holds(&self, view: &View, row: usize) -> bool {
-        self.names[view.shard.name[row] as usize] && self.condition.is_none_or(|mask| view.masks[mask.0].holds(row))
+        self.names[view.shard.name.get(row) as usize] && self.condition.is_none_or(|mask| view.masks[mask.0].holds(row))
     }
 
     /// Walks the codes of the names.
@@ -304,7 +304,7 @@ pub enum PerRow<'a, T: Clone> {
     /// Found by the code of a text column when it is asked for: most rows never are.
     Coded {
         /// Codes of the column, shape `[rows]`.
-        codes: Cow<'a, [u32]>,
+        codes: Codes<'a>,
         /// By code; the last one is the value of a missing text.
         values: Cow<'a, [T]>,
     },
@@ -316,7 +316,7 @@ impl<T: Copy> PerRow<'_, T> {
     pub fn get(&self, row: usize) -> T {
         match self {
             Self::Rows(values) => values[row],
-            Self::Coded { codes, values } => values[(codes[row] as usize).min(values.len() - 1)],
+            Self::Coded { codes, values } => values[(codes.get(row) as usize).min(values.len() - 1)],
         }
     }
 }
@@ -543,7 +543,7 @@ impl Evidence {
     pub fn add(&mut self, view: &View, names: &Names, actor_idx: usize, rows: &[usize]) {
         self.units.push(Witness {
             actor: view.shard.actors.get(actor_idx).to_owned(),
-            rows: rows.iter().map(|row| (view.shard.time_us[*row], names.text(view.shard.name[*row]).to_owned())).collect(),
+            rows: rows.iter().map(|row| (view.shard.time_us[*row], names.text(view.shard.name.get(*row)).to_owned())).collect(),
         });
     }
 

@@ -4,6 +4,7 @@
 //! What cannot be known is `None`; no function returns NaN or an infinity.
 
 pub mod counts;
+pub mod durations;
 mod linear;
 pub mod markov;
 pub mod means;
@@ -18,8 +19,9 @@ pub mod survival;
 pub mod sus;
 pub mod tables;
 
+pub use durations::Durations;
 pub use proportions::{newcombe, ratio, wilson};
-pub use quantiles::{arrange, median_interval_sorted, quantile_sorted};
+pub use quantiles::{median_interval_sorted, quantile_sorted};
 
 /// Φ⁻¹(0.975), the standard normal quantile of two-sided 95 % intervals.
 pub const Z_95: f64 = 1.959963984540054;

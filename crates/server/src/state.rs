@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use diptych_engine::Workbench;
 use diptych_engine::ask::Limits;
+use diptych_engine::{KeptOpen, Workbench};
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::Options;
@@ -24,6 +24,8 @@ pub struct Served {
     pub hosts: Vec<String>,
     /// Held while `diptych.yaml` is compared and written.
     pub spec: Mutex<()>,
+    /// Timelines that stay open from request to request.
+    kept: Arc<KeptOpen>,
     /// A place for each piece of heavy work that runs at the same time.
     places: Arc<Semaphore>,
 }
@@ -37,12 +39,12 @@ impl Served {
         let port = address.port();
         let names = if address.ip().is_loopback() { vec!["127.0.0.1", "localhost", "[::1]"] } else { Vec::new() };
         let hosts = names.into_iter().map(|name| format!("{name}:{port}")).collect();
-        Self { options, address, hosts, spec: Mutex::new(()), places: Arc::new(Semaphore::new(N_PLACES)) }
+        Self { options, address, hosts, spec: Mutex::new(()), kept: Arc::default(), places: Arc::new(Semaphore::new(N_PLACES)) }
     }
 
     /// Opens the workspace as it is on the disk now: a spec that was edited by hand counts at once.
     pub fn bench(&self) -> Result<Workbench, Problem> {
-        Ok(Workbench::open(&self.options.root)?)
+        Ok(Workbench::open(&self.options.root)?.keeping_open(self.kept.clone()))
     }
 }
 

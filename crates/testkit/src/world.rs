@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use diptych_event::actors::ActorIds;
-use diptych_event::timeline::{ColumnKind, NO_CODE};
+use diptych_event::timeline::{Codes, ColumnKind, NO_CODE};
 use diptych_event::{Column, Names, Shard, Values};
 
 use crate::generate::Random;
@@ -124,24 +124,28 @@ impl World {
     }
 
     /// Cuts the world into `n` shards by a hash of the actor; some may be empty.
+    ///
+    /// Where there are several, a row that is nobody's follows on every actor's rows, as where a later segment has an actor.
     pub fn shards(&self, n: usize) -> Vec<OwnedShard> {
         let mut parts: Vec<BTreeMap<&str, Vec<&Row>>> = vec![BTreeMap::new(); n];
         for row in &self.rows {
             let part = (hash(&row.actor) % n as u64) as usize;
             parts[part].entry(&row.actor).or_default().push(row);
         }
-        parts.into_iter().map(|actors| self.shard(actors)).collect()
+        parts.into_iter().map(|actors| self.shard(actors, n > 1)).collect()
     }
 
-    fn shard(&self, actors: BTreeMap<&str, Vec<&Row>>) -> OwnedShard {
-        let mut shard = OwnedShard { actor_offsets: vec![0], offsets: vec![0], ..OwnedShard::default() };
+    fn shard(&self, actors: BTreeMap<&str, Vec<&Row>>, with_nobodys: bool) -> OwnedShard {
+        let mut shard = OwnedShard { actor_offsets: vec![0], ..OwnedShard::default() };
         let mut sorted: Vec<&Row> = Vec::new();
         for (actor, mut rows) in actors {
             rows.sort_by_key(|row| (row.time_us, row.tie));
             shard.actor_text.extend_from_slice(actor.as_bytes());
             shard.actor_offsets.push(shard.actor_text.len() as i32);
-            sorted.extend(rows);
-            shard.offsets.push(sorted.len() as u64);
+            shard.starts.push(sorted.len() as u64);
+            sorted.extend(&rows);
+            shard.ends.push(sorted.len() as u64);
+            sorted.extend(rows.last().filter(|_| with_nobodys));
         }
         shard.time_us = sorted.iter().map(|row| row.time_us).collect();
         shard.tie = sorted.iter().map(|row| row.tie).collect();
@@ -188,7 +192,7 @@ impl WorldColumn {
         match self.kind {
             ColumnKind::Text => {
                 let code = |text: &String| self.dictionary.code(text).expect("every value has a code");
-                Values::Text(Vec::leak(texts.map(|text| text.map_or(NO_CODE, code)).collect()))
+                Values::Text(Codes::Long(Vec::leak(texts.map(|text| text.map_or(NO_CODE, code)).collect())))
             }
             ColumnKind::Integer | ColumnKind::Number => {
                 let number = |text: &String| text.parse().expect("the column was found to be whole");
@@ -203,7 +207,8 @@ impl WorldColumn {
 pub struct OwnedShard {
     actor_offsets: Vec<i32>,
     actor_text: Vec<u8>,
-    offsets: Vec<u64>,
+    starts: Vec<u64>,
+    ends: Vec<u64>,
     time_us: Vec<i64>,
     name: Vec<u32>,
     tie: Vec<u64>,
@@ -218,9 +223,11 @@ impl OwnedShard {
     pub fn shard(&self) -> Shard<'_> {
         Shard {
             actors: ActorIds { offsets: &self.actor_offsets, text: &self.actor_text },
-            offsets: &self.offsets,
+            starts: &self.starts,
+            ends: &self.ends,
             time_us: &self.time_us,
-            name: &self.name,
+            name: Codes::Long(&self.name),
+            seq: None,
             tie: &self.tie,
             interactive: self.interactive.as_deref(),
             columns: &self.columns,
@@ -266,7 +273,7 @@ mod tests {
         let shards = world.shards(1);
         let shard = shards[0].shard();
         assert_eq!(shard.actors.iter().collect::<Vec<_>>(), ["ana", "bob"]);
-        let names: Vec<&str> = shard.name.iter().map(|code| world.names().text(*code)).collect();
+        let names: Vec<&str> = shard.name.iter().map(|code| world.names().text(code)).collect();
         assert_eq!(names, ["buy", "pay", "view", "ping", "view", "cart"]);
         assert_eq!(shard.rows(1), 4..6);
         assert_eq!(shard.interactive, Some(&[1, 1, 1, 0, 1, 1][..]));

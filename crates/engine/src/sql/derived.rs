@@ -306,7 +306,7 @@ fn touchpoints(accounts: &Reading, sheet: &mut Sheet) -> Result<(), EngineError>
 
 fn code(view: &View, column: usize, row: usize) -> Option<u32> {
     match view.shard.columns[column].values {
-        Values::Text(codes) => Some(codes[row]).filter(|code| *code != NO_CODE),
+        Values::Text(codes) => Some(codes.get(row)).filter(|code| *code != NO_CODE),
         Values::Integer(_) | Values::Number(_) => None,
     }
 }

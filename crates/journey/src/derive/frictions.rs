@@ -386,7 +386,7 @@ impl RageClick {
 /// Returns what stands for a value within its shard; `None` where it is missing.
 fn key(shard: &Shard, column: usize, row: usize) -> Option<u64> {
     match shard.columns[column].values {
-        Values::Text(codes) => Some(codes[row]).filter(|code| *code != NO_CODE).map(u64::from),
+        Values::Text(codes) => Some(codes.get(row)).filter(|code| *code != NO_CODE).map(u64::from),
         Values::Integer(numbers) => Some(numbers[row]).filter(|number| *number != i64::MIN).map(i64::cast_unsigned),
         Values::Number(numbers) => Some(numbers[row]).filter(|number| !number.is_nan()).map(f64::to_bits),
     }

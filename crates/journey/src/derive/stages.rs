@@ -155,7 +155,7 @@ impl Rules {
     pub fn history(&self, view: &View, rows: Range<usize>, emit: &mut impl FnMut(Stay)) {
         let (time_us, name) = (view.shard.time_us, view.shard.name);
         let mut current: Option<Current> = None;
-        for row in rows.take_while(|row| time_us[*row] <= self.observed_until_us).filter(|row| self.read[name[*row] as usize]) {
+        for row in rows.take_while(|row| time_us[*row] <= self.observed_until_us).filter(|row| self.read[name.get(*row) as usize]) {
             let now_us = time_us[row];
             if let Some(lapsed) = current.as_ref().and_then(|stay| self.lapsed(stay, now_us - 1)) {
                 emit(lapsed);

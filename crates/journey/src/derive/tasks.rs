@@ -298,7 +298,7 @@ impl Rule {
     fn is_same_error(&self, view: &View, earlier: Range<usize>, row: usize) -> bool {
         let Shard { time_us, name, .. } = view.shard;
         let mut recent = earlier.rev().take_while(|before| time_us[row] - time_us[*before] <= SAME_ERROR_US);
-        recent.any(|before| name[before] == name[row] && self.error.holds(view, before))
+        recent.any(|before| name.get(before) == name.get(row) && self.error.holds(view, before))
     }
 }
 
@@ -567,7 +567,7 @@ mod tests {
             scene.read(Rules::compile, |rules, view| {
                 for (_, rows) in view.journeys() {
                     let plain = |row: usize| {
-                        let name = scene.names().text(view.shard.name[row]).to_owned();
+                        let name = scene.names().text(view.shard.name.get(row)).to_owned();
                         (view.shard.time_us[row], name, is_activity(&view.shard, row))
                     };
                     let plain: Vec<Plain> = rows.clone().map(plain).collect();

@@ -4,6 +4,7 @@ pub mod accounts;
 
 use diptych_event::actors::ActorIds;
 use diptych_event::time::{HOUR_US, parse_duration, parse_zone};
+use diptych_event::timeline::Codes;
 use diptych_event::{Names, Shard};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -229,9 +230,11 @@ impl World {
             let admitted = only.map(|only| Mask::from(rows.iter().map(|row| row.group == only).collect::<Vec<bool>>()));
             let shard = Shard {
                 actors: ActorIds { offsets: &id_offsets, text: text.as_bytes() },
-                offsets: &offsets,
+                starts: &offsets[..actors.len()],
+                ends: &offsets[1..],
                 time_us: &time_us,
-                name: &name,
+                name: Codes::Long(&name),
+                seq: None,
                 tie: &tie,
                 interactive: Some(&interactive[..]).filter(|interactive| interactive.contains(&0)),
                 columns: &[],

@@ -6,8 +6,14 @@ use super::{Interval, Z_95};
 ///
 /// Afterwards [`quantile_sorted`] and [`median_interval_sorted`] find what they would find in sorted values. O(values).
 pub fn arrange(values: &mut [i64], ps: &[f64]) {
-    let n = values.len();
-    let Some(last) = n.checked_sub(1) else { return };
+    if !values.is_empty() {
+        place(values, 0, &arranged_ranks(values.len(), ps));
+    }
+}
+
+/// Returns the ranks that the quantiles of `n` values, at least 1, at `ps` and the interval of the median look at, ascending.
+pub(super) fn arranged_ranks(n: usize, ps: &[f64]) -> Vec<usize> {
+    let last = n - 1;
     let below = |p: &f64| ((p * last as f64).floor() as usize).min(last);
     let mut ranks: Vec<usize> = ps.iter().map(below).flat_map(|below| [below, (below + 1).min(last)]).collect();
     let lower = binomial_half_quantile(n, 0.025);
@@ -16,7 +22,7 @@ pub fn arrange(values: &mut [i64], ps: &[f64]) {
     }
     ranks.sort_unstable();
     ranks.dedup();
-    place(values, 0, &ranks);
+    ranks
 }
 
 /// Puts the values of some ranks, ascending and counted from `first`, in their places.
@@ -29,19 +35,28 @@ fn place(values: &mut [i64], first: usize, ranks: &[usize]) {
 
 /// Returns the `p`-quantile of ascending values, Hyndman–Fan type 7; `None` without values. METRICS C5.
 pub fn quantile_sorted(sorted: &[i64], p: f64) -> Option<f64> {
-    let last = sorted.len().checked_sub(1)?;
+    quantile_at(sorted.len(), p, |rank| sorted[rank])
+}
+
+/// Returns what [`quantile_sorted`] does for `n` values of which `at` returns the one of a rank.
+pub(super) fn quantile_at(n: usize, p: f64, at: impl Fn(usize) -> i64) -> Option<f64> {
+    let last = n.checked_sub(1)?;
     let position = p * last as f64;
     let below = (position.floor() as usize).min(last);
     let above = (below + 1).min(last);
-    let (lo, hi) = (sorted[below] as f64, sorted[above] as f64);
+    let (lo, hi) = (at(below) as f64, at(above) as f64);
     Some(lo + (position - below as f64) * (hi - lo))
 }
 
 /// Returns the distribution-free 95 % interval of the median of ascending values; `None` for fewer than 6. METRICS C5.
 pub fn median_interval_sorted(sorted: &[i64]) -> Option<Interval> {
-    let n = sorted.len();
+    median_interval_at(sorted.len(), |rank| sorted[rank])
+}
+
+/// Returns what [`median_interval_sorted`] does for `n` values of which `at` returns the one of a rank.
+pub(super) fn median_interval_at(n: usize, at: impl Fn(usize) -> i64) -> Option<Interval> {
     let lower = binomial_half_quantile(n, 0.025);
-    (lower > 0).then(|| (sorted[lower - 1] as f64, sorted[n - lower] as f64))
+    (lower > 0).then(|| (at(lower - 1) as f64, at(n - lower) as f64))
 }
 
 /// Returns the smallest `k` with P(Binomial(n, ½) ≤ k) ≥ `p`.

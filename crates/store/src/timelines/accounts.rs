@@ -2,27 +2,20 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Amend, Card, Dealer, Timelines};
+use super::{Amend, CARD, Dealer, KeptOpen, Timelines};
 use crate::StoreError;
 use crate::workspace::{Workspace, write_atomically};
 
 /// Opens the account timelines made for `key`; `None` when there are none.
-pub fn open(workspace: &Workspace, key: &str) -> Result<Option<Timelines>, StoreError> {
-    let folder = folder(workspace).join(key);
-    let path = folder.join("card.json");
-    let text = match fs::read(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(StoreError::io(&path, "reading")(error)),
-    };
-    let card: Card = serde_json::from_slice(&text).map_err(|error| StoreError::damaged(&path, error))?;
-    match Timelines::open_card(&folder, &card, workspace.n_shards()) {
+pub fn open(workspace: &Workspace, key: &str, kept: &KeptOpen) -> Result<Option<Arc<Timelines>>, StoreError> {
+    match kept.open(&folder(workspace).join(key), workspace.n_shards()) {
         // Another process has just made newer ones and removed these.
         Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        result => result.map(Some),
+        result => result,
     }
 }
 
@@ -45,7 +38,7 @@ pub fn write<E: From<StoreError>>(
     let unfinished = all.join(format!("unfinished-{}", Uuid::new_v4().simple()));
     fs::create_dir_all(&unfinished).map_err(StoreError::io(&unfinished, "making"))?;
     let card = dealer.write(&unfinished, amend)?;
-    write_atomically(&unfinished.join("card.json"), &serde_json::to_vec(&card).expect("a card is plain data"))?;
+    write_atomically(&unfinished.join(CARD), &serde_json::to_vec(&card).expect("a card is plain data"))?;
     let made = all.join(key);
     if fs::rename(&unfinished, &made).is_err() {
         // Another process was faster; what it made is the same.

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch, StringArray, UInt32Array};
@@ -22,8 +23,8 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use std::sync::Arc;
 
-use super::segment::{Collected, CollectedColumn, Segment, SegmentWriter, ShardData, rows_schema, write_dictionaries, write_error};
-use super::{ACTOR_KIND, ANONYMOUS, Card, ColumnSpec, MAX_DISTINCT, SourceCard, Timelines, Wanted, folder, read_card};
+use super::segment::{Collected, CollectedColumn, Segment, SegmentWriter, Shape, ShardData, rows_schema, write_dictionaries, write_error};
+use super::{ACTOR_KIND, ANONYMOUS, CARD, Card, ColumnSpec, KeptOpen, MAX_DISTINCT, SourceCard, Timelines, Wanted, folder, read_card};
 use crate::StoreError;
 use crate::hash::{content_hashes, id_hash, shard_of};
 use crate::identity::Identity;
@@ -54,9 +55,10 @@ pub fn update(workspace: &Workspace, log: &Log, wanted: &Wanted, _lock: &WriteLo
         card.columns == columns
             && card.identity_key == identity_key
             && card.covered.iter().all(|covered| files.iter().any(|file| file.name == *covered))
+            && card.is_readable()
     });
     let mut old_timelines = match &old {
-        Some(_) => Timelines::open(workspace).ok().flatten(),
+        Some(_) => Timelines::open(workspace, &KeptOpen::default()).ok().flatten(),
         None => None,
     };
     let mut identity = Identity::new(wanted.identity_backfill_us, merges);
@@ -88,7 +90,7 @@ pub fn update(workspace: &Workspace, log: &Log, wanted: &Wanted, _lock: &WriteLo
     }
     let spill = folder.join("spill");
     let _ = fs::remove_dir_all(&spill);
-    let mut builder = Builder::new(workspace, columns, old_timelines.as_ref().map(|old| (old, &card)), &identity, spill.clone());
+    let mut builder = Builder::new(workspace, columns, old_timelines.as_deref().map(|old| (old, &card)), &identity, spill.clone());
     let n_total: u64 = new_files.iter().map(|file| file.n_rows).sum();
     let mut n_done = 0;
     for file in &new_files {
@@ -99,29 +101,56 @@ pub fn update(workspace: &Workspace, log: &Log, wanted: &Wanted, _lock: &WriteLo
         card.covered.insert(file.name.clone());
     }
 
-    // Small segments are merged into the new one; a large old one is left as it is.
+    // Small segments are merged into the new one; a large old one is left as it is, and the timelines of its actors who did
+    // something new are written again, whole: so every actor stands in one segment, which counts.
     let mut dealer = builder.dealer;
     let mut n_rows = dealer.n_rows;
     let mut n_kept = card.segments.len();
-    while n_kept > 0 && card.segments[n_kept - 1].n_rows <= 4 * n_rows.max(1) {
+    while n_kept > 0 && card.segments[n_kept - 1].n_live() <= 4 * n_rows.max(1) {
         n_kept -= 1;
-        n_rows += card.segments[n_kept].n_rows;
+        n_rows += card.segments[n_kept].n_live();
     }
-    let mut writer = SegmentWriter::create(&folder, card.next, columns)?;
-    let merged: &[Segment] = old_timelines.as_ref().map_or(&[], |old| &old.segments[n_kept..]);
+    let (n_replaced, n_all) = card.segments.iter().fold((0, 0), |(a, b), card| (a + card.n_replaced, b + card.n_rows));
+    if n_replaced > n_all / 3 {
+        n_kept = 0;
+    }
+    let segments: &[Segment] = old_timelines.as_ref().map_or(&[], |old| &old.segments);
+    let shape = Shape {
+        columns,
+        names: &dealer.names.clone(),
+        dictionaries: &dealer.dictionaries.clone(),
+        has_seq: dealer.has_seq || segments.iter().any(|segment| segment.has("seq")),
+        has_passive: dealer.has_passive || segments.iter().any(|segment| segment.has("interactive")),
+    };
+    let mut writer = SegmentWriter::create(&folder, card.next, &shape)?;
+    let replaced: Vec<AtomicU64> = card.segments.iter().map(|_| AtomicU64::new(0)).collect();
     dealer.each_shard(
-        |shard_idx, shard| {
-            let mut parts = vec![shard];
-            for segment in merged {
-                parts.push(segment.shard(shard_idx, columns)?);
+        |shard_idx, new| {
+            let Some(old) = &old_timelines else { return Ok(new) };
+            let mut parts = Vec::new();
+            for (idx, part) in old.parts_by_segment(shard_idx)?.into_iter().enumerate() {
+                let mut moved = vec![idx >= n_kept; part.n_actors()];
+                part.mark_replaced(&new, &mut moved);
+                let part = part.only(&moved);
+                replaced[idx].fetch_add(part.n_rows() as u64, Ordering::Relaxed);
+                parts.push(part);
             }
-            ShardData::merge(parts, columns)
+            parts.retain(|part| part.n_actors() > 0);
+            if parts.is_empty() {
+                return Ok(new);
+            }
+            parts.push(new);
+            ShardData::merge(&parts, columns)
         },
         |_, shard| writer.write(&shard),
     )?;
     let _ = fs::remove_dir_all(&spill);
+    for (segment, replaced) in card.segments.iter_mut().zip(replaced) {
+        segment.n_replaced += replaced.into_inner();
+    }
     card.segments.truncate(n_kept);
     card.segments.push(writer.finish()?);
+    card.has_whole_actors = true;
     let dictionaries = format!("{:08}-dictionaries.arrow", card.next);
     write_dictionaries(&folder.join(&dictionaries), &dealer.names, &dealer.dictionaries)?;
     card.dictionaries = Some(dictionaries);
@@ -147,7 +176,7 @@ pub fn update(workspace: &Workspace, log: &Log, wanted: &Wanted, _lock: &WriteLo
 }
 
 fn write_card(folder: &Path, card: &Card) -> Result<(), StoreError> {
-    write_atomically(&folder.join("card.json"), &serde_json::to_vec(card).expect("a card is plain data"))
+    write_atomically(&folder.join(CARD), &serde_json::to_vec(card).expect("a card is plain data"))
 }
 
 /// Returns what rows' actors depend on besides the identifications in the log.
@@ -216,6 +245,10 @@ pub struct Dealer {
     /// Rows collected since the last spill.
     n_collected: usize,
     n_rows: u64,
+    /// Whether some row has another order at its instant than 0.
+    has_seq: bool,
+    /// Whether some row is not user activity.
+    has_passive: bool,
 }
 
 /// A row that is added to an actor of a finished shard.
@@ -269,7 +302,7 @@ impl Dealer {
     /// Makes a dealer that goes on with the names and dictionaries given; `spill` is a folder for rows that are many.
     pub fn new(columns: Vec<ColumnSpec>, names: Names, dictionaries: Vec<Names>, n_shards: usize, spill: PathBuf) -> Self {
         let shards = (0..n_shards).map(|_| Building { ids: Names::default(), rows: Collected::new(&columns), spilled: None }).collect();
-        Self { columns, names, dictionaries, shards, spill, n_collected: 0, n_rows: 0 }
+        Self { columns, names, dictionaries, shards, spill, n_collected: 0, n_rows: 0, has_seq: false, has_passive: false }
     }
 
     /// Deals a row to the timeline of an actor; `values` has the shape of the columns.
@@ -291,7 +324,9 @@ impl Dealer {
     /// `amend` sees every shard in order, and may add rows to its actors.
     pub(super) fn write<E: From<StoreError>>(mut self, folder: &Path, amend: Amend<E>) -> Result<Card, E> {
         let columns = self.columns.clone();
-        let mut writer = SegmentWriter::create(folder, 0, &columns)?;
+        let (names, dictionaries) = (self.names.clone(), self.dictionaries.clone());
+        let shape = Shape { columns: &columns, names: &names, dictionaries: &dictionaries, has_seq: true, has_passive: true };
+        let mut writer = SegmentWriter::create(folder, 0, &shape)?;
         self.each_shard(
             |_, shard| Ok(shard),
             |dealer, shard| {
@@ -302,7 +337,7 @@ impl Dealer {
         let dictionaries = "dictionaries.arrow".to_owned();
         write_dictionaries(&folder.join(&dictionaries), &self.names, &self.dictionaries)?;
         let _ = fs::remove_dir_all(&self.spill);
-        Ok(Card { columns, segments: vec![writer.finish()?], dictionaries: Some(dictionaries), ..Card::default() })
+        Ok(Card { columns, segments: vec![writer.finish()?], dictionaries: Some(dictionaries), has_whole_actors: true, ..Card::default() })
     }
 
     fn amended(&self, shard: ShardData, amended: Vec<Amended>) -> Result<ShardData, StoreError> {
@@ -314,7 +349,7 @@ impl Dealer {
         amended.iter().for_each(|added| rows.push(added.actor_idx as u32, &added.row, &added.values));
         let added = rows.into_batch(&self.columns).and_then(|(actor, batch)| ShardData::sorted(&ids, &actor, &batch));
         let added = added.map_err(|error| write_error(&self.spill, error))?;
-        ShardData::merge(vec![shard, added], &self.columns)
+        ShardData::merge(&[shard, added], &self.columns)
     }
 
     fn spill_all(&mut self) -> Result<(), StoreError> {
@@ -532,12 +567,16 @@ impl<'a> Builder<'a> {
                 self.source_ends_us[code] = self.source_ends_us[code].max(time_us);
                 self.sources_of_name[name] |= 1 << code.min(63);
             }
-            shard.rows.seq.push(seq.as_ref().filter(|seq| seq.is_valid(row)).map_or(0, |seq| seq.value(row)));
+            let seq = seq.as_ref().filter(|seq| seq.is_valid(row)).map_or(0, |seq| seq.value(row));
+            shard.rows.seq.push(seq);
+            self.dealer.has_seq |= seq != 0;
             shard.rows.tie.push(match event_id.as_ref().and_then(|ids| ids.get(row)) {
                 Some(id) => id_hash(source.as_ref().and_then(|source| source.get(row)).unwrap_or(""), id),
                 None => contents[row],
             });
-            shard.rows.interactive.push(u8::from(interactive.is_none_or(|column| column.is_null(row) || column.value(row))));
+            let is_active = interactive.is_none_or(|column| column.is_null(row) || column.value(row));
+            shard.rows.interactive.push(u8::from(is_active));
+            self.dealer.has_passive |= !is_active;
             for ((reader, collected), texts) in readers.iter_mut().zip(&mut shard.rows.columns).zip(&mut self.dealer.dictionaries) {
                 reader.push(row, actor_kind, collected, texts);
             }

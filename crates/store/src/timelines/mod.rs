@@ -7,9 +7,10 @@ pub mod accounts;
 mod build;
 mod segment;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use diptych_event::Names;
 use diptych_event::timeline::ColumnKind;
@@ -69,8 +70,11 @@ pub(crate) struct Card {
     /// Whether the log says more than events.
     #[serde(default = "unknown_means_yes")]
     pub has_relations: bool,
-    /// Segments, oldest first.
+    /// Segments, oldest first; an actor counts where it stands in the newest.
     pub segments: Vec<SegmentCard>,
+    /// Whether every segment has whole timelines; older workspaces had an actor's rows in several.
+    #[serde(default)]
+    pub has_whole_actors: bool,
     /// Name of the dictionaries' file.
     pub dictionaries: Option<String>,
     /// Number of the next file.
@@ -110,12 +114,29 @@ pub struct SourceCard {
     pub last_us: i64,
 }
 
+impl Card {
+    /// Tells whether the segments are read as this version writes them; if not, they are made anew.
+    pub fn is_readable(&self) -> bool {
+        self.has_whole_actors || self.segments.len() < 2
+    }
+}
+
 /// A segment's file names and size.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct SegmentCard {
     pub rows: String,
     pub actors: String,
     pub n_rows: u64,
+    /// Rows of actors who stand in a later segment too.
+    #[serde(default)]
+    pub n_replaced: u64,
+}
+
+impl SegmentCard {
+    /// Returns the number of rows that count.
+    pub fn n_live(&self) -> u64 {
+        self.n_rows - self.n_replaced
+    }
 }
 
 /// The timelines of a workspace at one moment; later writes do not change them.
@@ -146,15 +167,39 @@ pub struct Timelines {
     n_shards: usize,
 }
 
+/// Timelines that stay open from question to question, each as long as its card is the same.
+///
+/// Useful for: a process that answers many questions; dictionaries are read once, and files stay mapped.
+#[derive(Default)]
+pub struct KeptOpen(Mutex<BTreeMap<PathBuf, (Vec<u8>, Arc<Timelines>)>>);
+
+impl KeptOpen {
+    /// Returns the timelines that lie in a folder with a card, opening them where they are not open; `None` without a card.
+    fn open(&self, folder: &Path, n_shards: usize) -> Result<Option<Arc<Timelines>>, StoreError> {
+        let Some(text) = read_card_text(folder)? else { return Ok(None) };
+        let kept = |kept: &mut BTreeMap<PathBuf, (Vec<u8>, Arc<Timelines>)>| {
+            kept.retain(|folder, _| folder.exists());
+            kept.get(folder).filter(|(known, _)| *known == text).map(|(_, timelines)| timelines.clone())
+        };
+        if let Some(timelines) = kept(&mut self.0.lock().expect(NO_PANIC)) {
+            return Ok(Some(timelines));
+        }
+        let timelines = Arc::new(Timelines::open_card(folder, &parse_card(folder, &text)?, n_shards)?);
+        self.0.lock().expect(NO_PANIC).insert(folder.to_owned(), (text, timelines.clone()));
+        Ok(Some(timelines))
+    }
+}
+
+const NO_PANIC: &str = "nothing panics while timelines are looked up";
+
 impl Timelines {
     /// Opens the timelines of a workspace; `None` when there are none.
-    pub fn open(workspace: &Workspace) -> Result<Option<Self>, StoreError> {
+    pub fn open(workspace: &Workspace, kept: &KeptOpen) -> Result<Option<Arc<Self>>, StoreError> {
         // A writer may replace the generation between reading the card and opening its files: then the new card is read.
         for _ in 0..10 {
-            let Some(card) = read_card(workspace)? else { return Ok(None) };
-            match Self::open_card(&folder(workspace), &card, workspace.n_shards()) {
+            match kept.open(&folder(workspace), workspace.n_shards()) {
                 Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
-                result => return result.map(Some),
+                result => return result,
             }
         }
         Err(StoreError::damaged(&folder(workspace), "files that its card names are missing"))
@@ -165,14 +210,15 @@ impl Timelines {
             Some(name) => segment::read_dictionaries(&folder.join(name), &card.columns)?,
             None => (Names::default(), card.columns.iter().map(|_| Names::default()).collect()),
         };
-        let segments: Result<Vec<_>, _> = card.segments.iter().map(|card| segment::Segment::open(folder, card, n_shards)).collect();
+        let segments: Result<Vec<_>, _> =
+            card.segments.iter().map(|segment| segment::Segment::open(folder, segment, &card.columns, n_shards)).collect();
         Ok(Self {
             names,
             columns: card.columns.clone(),
             dictionaries,
             overflowed: card.overflowed.clone(),
             span_us: card.span_us,
-            n_rows: card.segments.iter().map(|segment| segment.n_rows).sum(),
+            n_rows: card.segments.iter().map(SegmentCard::n_live).sum(),
             sources: card.sources.clone(),
             sources_of_name: card.sources_of_name.clone(),
             n_identified: card.n_identified,
@@ -193,10 +239,27 @@ impl Timelines {
         self.segments.len()
     }
 
-    /// Returns one shard: mapped when there is one segment, merged in memory when there are several.
-    pub fn shard(&self, shard_idx: usize) -> Result<ShardData, StoreError> {
+    /// Returns the parts of one shard, mapped: one per segment, each with whole timelines of actors that no other has.
+    ///
+    /// O(1) with one segment, else O(actors of the shard).
+    pub fn parts(&self, shard_idx: usize) -> Result<Vec<ShardData>, StoreError> {
+        let mut parts = self.parts_by_segment(shard_idx)?;
+        parts.retain(|part| part.n_actors() > 0);
+        Ok(parts)
+    }
+
+    /// Returns what counts of one shard, in the order of the segments.
+    fn parts_by_segment(&self, shard_idx: usize) -> Result<Vec<ShardData>, StoreError> {
         let parts: Result<Vec<ShardData>, _> = self.segments.iter().map(|segment| segment.shard(shard_idx, &self.columns)).collect();
-        ShardData::merge(parts?, &self.columns)
+        let mut parts = parts?;
+        for idx in 0..parts.len() {
+            let (part, later) = parts[idx..].split_first().expect("there is a part at its position");
+            let mut replaced = vec![false; part.n_actors()];
+            later.iter().for_each(|later| part.mark_replaced(later, &mut replaced));
+            let kept: Vec<bool> = replaced.iter().map(|replaced| !replaced).collect();
+            parts[idx] = part.clone().only(&kept);
+        }
+        Ok(parts)
     }
 
     /// Returns the actors whose ids begin with `prefix`, without it.
@@ -215,7 +278,7 @@ impl Timelines {
     /// Tells whether the timelines are those of the newest log, with the columns and identity asked for.
     pub fn covers(workspace: &Workspace, wanted: &Wanted) -> Result<bool, StoreError> {
         let Some(card) = read_card(workspace)? else { return Ok(false) };
-        let as_wanted = card.columns == wanted.columns && card.identity_backfill_us == wanted.identity_backfill_us;
+        let as_wanted = card.is_readable() && card.columns == wanted.columns && card.identity_backfill_us == wanted.identity_backfill_us;
         Ok(as_wanted && card.log_version == Some(Log::newest_version(workspace)?))
     }
 
@@ -244,11 +307,22 @@ fn folder(workspace: &Workspace) -> PathBuf {
     workspace.store("timelines")
 }
 
+const CARD: &str = "card.json";
+
 fn read_card(workspace: &Workspace) -> Result<Option<Card>, StoreError> {
-    let path = folder(workspace).join("card.json");
+    let folder = folder(workspace);
+    read_card_text(&folder)?.map(|text| parse_card(&folder, &text)).transpose()
+}
+
+fn read_card_text(folder: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    let path = folder.join(CARD);
     match fs::read(&path) {
-        Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| StoreError::damaged(&path, error)),
+        Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(StoreError::io(&path, "reading")(error)),
     }
+}
+
+fn parse_card(folder: &Path, text: &[u8]) -> Result<Card, StoreError> {
+    serde_json::from_slice(text).map_err(|error| StoreError::damaged(&folder.join(CARD), error))
 }

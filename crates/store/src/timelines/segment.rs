@@ -7,10 +7,12 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray, UInt8Array, UInt32Array, UInt64Array};
-use arrow::buffer::Buffer;
-use arrow::compute::{concat, take};
-use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef, UInt8Type, UInt32Type, UInt64Type};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
+};
+use arrow::buffer::{Buffer, ScalarBuffer};
+use arrow::compute::{concat_batches, take};
+use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
 use arrow::error::ArrowError;
 use arrow::ipc::convert::fb_to_schema;
 use arrow::ipc::reader::{FileDecoder, read_footer_length};
@@ -19,22 +21,22 @@ use arrow::ipc::{Block, root_as_footer};
 use bytes::Bytes;
 use diptych_event::Names;
 use diptych_event::actors::ActorIds;
-use diptych_event::timeline::{Column, ColumnKind, Shard, Values};
+use diptych_event::timeline::{Codes, Column, ColumnKind, Shard, Values};
 use memmap2::Mmap;
 
 use super::{ColumnSpec, DealtRow, DealtValue, SegmentCard};
 use crate::StoreError;
 
-/// Columns of `rows` before the spec's columns.
+/// Columns of rows before the spec's columns, as they are collected.
 const FIXED: usize = 5;
 
-/// Returns the schema of `rows`.
+/// Returns the schema of rows while they are collected, spilled and merged: every column, codes at their widest.
 pub(super) fn rows_schema(columns: &[ColumnSpec]) -> SchemaRef {
     let mut fields = vec![
         Field::new("time_us", DataType::Int64, false),
         Field::new("name", DataType::UInt32, false),
-        Field::new("seq", DataType::Int64, false),
         Field::new("tie", DataType::UInt64, false),
+        Field::new("seq", DataType::Int64, false),
         Field::new("interactive", DataType::UInt8, false),
     ];
     fields.extend(columns.iter().map(|column| Field::new(&column.name, arrow_type(column.kind), false)));
@@ -49,56 +51,165 @@ pub(super) fn arrow_type(kind: ColumnKind) -> DataType {
     }
 }
 
-/// One shard of one segment, or the merged shard of several.
+/// How the rows of a segment are written: what is the same for all is left out, and codes are as narrow as they may be.
+pub(super) struct Shape<'a> {
+    pub columns: &'a [ColumnSpec],
+    /// Texts of the names and of each column.
+    pub names: &'a Names,
+    pub dictionaries: &'a [Names],
+    /// Whether some row has another order at its instant than 0.
+    pub has_seq: bool,
+    /// Whether some row is not user activity.
+    pub has_passive: bool,
+}
+
+impl Shape<'_> {
+    fn schema(&self) -> SchemaRef {
+        let width = |texts: &Names| match texts.len() {
+            // The largest number of each width stands for a missing text.
+            0..=255 => DataType::UInt8,
+            256..=65_535 => DataType::UInt16,
+            _ => DataType::UInt32,
+        };
+        let field = |(idx, field): (usize, &Arc<Field>)| match (field.name().as_str(), idx.checked_sub(FIXED)) {
+            ("name", None) => Some(Field::new("name", width(self.names), false)),
+            ("seq", None) if !self.has_seq => None,
+            ("interactive", None) if !self.has_passive => None,
+            (_, Some(column)) if self.columns[column].kind == ColumnKind::Text => {
+                Some(Field::new(field.name(), width(&self.dictionaries[column]), false))
+            }
+            _ => Some(field.as_ref().clone()),
+        };
+        Arc::new(Schema::new(rows_schema(self.columns).fields().iter().enumerate().filter_map(field).collect::<Vec<Field>>()))
+    }
+}
+
+/// One shard of one segment, or actors of it.
 #[derive(Debug, Clone)]
 pub struct ShardData {
-    /// Rows in order of actor, time and tie-break.
-    pub(super) rows: RecordBatch,
-    /// Actors in ascending order, and the sentinel.
-    pub(super) actors: RecordBatch,
+    /// Rows in order of actor, time and tie-break; codes of any width, and columns that all rows share may be missing.
+    rows: RecordBatch,
+    /// Columns of `rows` before the spec's.
+    n_fixed: usize,
+    /// Ids of the actors, ascending.
+    ids: StringArray,
+    /// First row of each actor, shape `[actors]`.
+    starts: ScalarBuffer<u64>,
+    /// One after the last row of each actor, shape `[actors]`.
+    ends: ScalarBuffer<u64>,
 }
 
 impl ShardData {
+    /// Takes rows, and actors with a last one that is empty and whose offset is the end of the rows.
+    fn new(rows: RecordBatch, actors: &RecordBatch, columns: &[ColumnSpec]) -> Self {
+        let n_actors = actors.num_rows() - 1;
+        let offsets = actors.column(1).as_primitive::<UInt64Type>().values();
+        Self {
+            n_fixed: rows.num_columns() - columns.len(),
+            rows,
+            ids: actors.column(0).as_string::<i32>().slice(0, n_actors),
+            starts: offsets.slice(0, n_actors),
+            ends: offsets.slice(1, n_actors),
+        }
+    }
+
     /// Calls `look` with the shard as plain slices.
     pub fn with<R>(&self, look: impl FnOnce(&Shard) -> R) -> R {
-        let ids = self.actors.column(0).as_string::<i32>();
-        let n_actors = self.n_actors();
-        let columns: Vec<Column> = self.rows.columns()[FIXED..]
+        let columns: Vec<Column> = self.rows.columns()[self.n_fixed..]
             .iter()
             .map(|column| Column {
                 values: match column.data_type() {
-                    DataType::UInt32 => Values::Text(column.as_primitive::<UInt32Type>().values()),
                     DataType::Int64 => Values::Integer(column.as_primitive::<Int64Type>().values()),
-                    _ => Values::Number(column.as_primitive::<Float64Type>().values()),
+                    DataType::Float64 => Values::Number(column.as_primitive::<Float64Type>().values()),
+                    _ => Values::Text(codes(column)),
                 },
             })
             .collect();
-        let interactive = self.rows.column(4).as_primitive::<UInt8Type>().values();
+        let interactive = self.fixed("interactive").map(|column| column.as_primitive::<UInt8Type>().values());
         let shard = Shard {
-            actors: ActorIds { offsets: &ids.value_offsets()[..n_actors + 1], text: ids.value_data() },
-            offsets: self.actors.column(1).as_primitive::<UInt64Type>().values(),
-            time_us: self.rows.column(0).as_primitive::<Int64Type>().values(),
-            name: self.rows.column(1).as_primitive::<UInt32Type>().values(),
-            tie: self.rows.column(3).as_primitive::<UInt64Type>().values(),
-            interactive: interactive.contains(&0).then_some(&**interactive),
+            actors: self.actors(),
+            starts: &self.starts,
+            ends: &self.ends,
+            time_us: self.needed("time_us").as_primitive::<Int64Type>().values(),
+            name: codes(self.needed("name")),
+            seq: self.fixed("seq").map(|column| &**column.as_primitive::<Int64Type>().values()),
+            tie: self.needed("tie").as_primitive::<UInt64Type>().values(),
+            interactive: interactive.filter(|interactive| interactive.contains(&0)).map(|interactive| &**interactive),
             columns: &columns,
         };
         look(&shard)
     }
 
+    fn actors(&self) -> ActorIds<'_> {
+        ActorIds { offsets: self.ids.value_offsets(), text: self.ids.value_data() }
+    }
+
+    fn fixed(&self, name: &str) -> Option<&ArrayRef> {
+        let idx = self.rows.schema_ref().fields()[..self.n_fixed].iter().position(|field| field.name() == name)?;
+        Some(self.rows.column(idx))
+    }
+
+    fn needed(&self, name: &str) -> &ArrayRef {
+        self.fixed(name).expect("checked when the segment was opened")
+    }
+
     /// Returns the number of actors.
     pub fn n_actors(&self) -> usize {
-        self.actors.num_rows() - 1
+        self.ids.len()
     }
 
-    /// Returns the number of rows.
+    /// Returns the number of rows of the actors.
     pub fn n_rows(&self) -> usize {
-        self.rows.num_rows()
+        self.starts.iter().zip(&self.ends).map(|(start, end)| (end - start) as usize).sum()
     }
 
-    /// Returns the rows as Arrow columns: `time_us`, `name`, `seq`, `tie`, `interactive`, then the spec's.
-    pub fn batch(&self) -> &RecordBatch {
-        &self.rows
+    /// Tells which of the actors stand in `later` too. O(actors of both).
+    pub(super) fn mark_replaced(&self, later: &ShardData, replaced: &mut [bool]) {
+        let mut others = later.actors().iter().peekable();
+        for (id, replaced) in self.actors().iter().zip(replaced) {
+            while others.next_if(|other| *other < id).is_some() {}
+            *replaced |= others.peek() == Some(&id);
+        }
+    }
+
+    /// Keeps the actors that are `kept`, shape `[actors]`; their rows stay where they are. O(actors).
+    pub(super) fn only(self, kept: &[bool]) -> Self {
+        if !kept.contains(&false) {
+            return self;
+        }
+        let chosen = |values: &ScalarBuffer<u64>| values.iter().zip(kept).filter(|(_, kept)| **kept).map(|(value, _)| *value).collect();
+        let ids = self.actors().iter().zip(kept).filter(|(_, kept)| **kept).map(|(id, _)| id);
+        Self { ids: StringArray::from_iter_values(ids), starts: chosen(&self.starts), ends: chosen(&self.ends), ..self }
+    }
+
+    /// Returns the rows of the actors, one after the other, with every column at its widest. O(rows).
+    fn collected(&self, columns: &[ColumnSpec]) -> Result<RecordBatch, ArrowError> {
+        let n_all = self.rows.num_rows();
+        let is_whole = self.n_rows() == n_all;
+        let indices: UInt32Array = if is_whole { UInt32Array::from(Vec::<u32>::new()) } else { self.owned_rows().collect() };
+        let schema = rows_schema(columns);
+        let wide = |(idx, field): (usize, &Arc<Field>)| -> Result<ArrayRef, ArrowError> {
+            let column = match idx.checked_sub(FIXED) {
+                Some(column) => Some(self.rows.column(self.n_fixed + column)),
+                None => self.fixed(field.name()),
+            };
+            let Some(column) = column else {
+                let n_rows = self.n_rows();
+                return Ok(match field.data_type() {
+                    DataType::UInt8 => Arc::new(UInt8Array::from(vec![1; n_rows])) as ArrayRef,
+                    _ => Arc::new(Int64Array::from(vec![0; n_rows])),
+                });
+            };
+            let column = if is_whole { column.clone() } else { take(column, &indices, None)? };
+            let is_code = idx == 1 || idx.checked_sub(FIXED).is_some_and(|column| columns[column].kind == ColumnKind::Text);
+            Ok(if is_code { Arc::new(codes(&column).iter().collect::<Vec<u32>>().into_iter().collect::<UInt32Array>()) } else { column })
+        };
+        let arrays: Result<Vec<ArrayRef>, ArrowError> = schema.fields().iter().enumerate().map(wide).collect();
+        RecordBatch::try_new(schema, arrays?)
+    }
+
+    fn owned_rows(&self) -> impl Iterator<Item = u32> + '_ {
+        self.starts.iter().zip(&self.ends).flat_map(|(start, end)| *start as u32..*end as u32)
     }
 
     /// Makes a shard from rows in any order; `actor[row]` points into `ids`, which may be in any order too.
@@ -110,8 +221,8 @@ impl ShardData {
         let mut rank = vec![0_u32; order.len()];
         order.iter().enumerate().for_each(|(position, code)| rank[*code as usize] = position as u32);
         let time_us = rows.column(0).as_primitive::<Int64Type>().values();
-        let seq = rows.column(2).as_primitive::<Int64Type>().values();
-        let tie = rows.column(3).as_primitive::<UInt64Type>().values();
+        let tie = rows.column(2).as_primitive::<UInt64Type>().values();
+        let seq = rows.column(3).as_primitive::<Int64Type>().values();
         let mut keys: Vec<(u32, i64, u32)> =
             actor.iter().zip(time_us).enumerate().map(|(row, (actor, time))| (rank[*actor as usize], *time, row as u32)).collect();
         // The sort is stable and finds runs, so shards that are merged from sorted segments cost little.
@@ -131,40 +242,41 @@ impl ShardData {
             }
             offsets.push(row as u64);
         }
-        let texts = order.iter().map(|code| ids.text(*code)).chain([""]);
-        let actors = RecordBatch::try_new(
-            actors_schema(),
-            vec![Arc::new(StringArray::from_iter_values(texts)), Arc::new(UInt64Array::from(offsets))],
-        )?;
-        Ok(Self { rows: RecordBatch::try_new(rows.schema(), columns?)?, actors })
+        let offsets = ScalarBuffer::from(offsets);
+        Ok(Self {
+            rows: RecordBatch::try_new(rows.schema(), columns?)?,
+            n_fixed: FIXED,
+            ids: StringArray::from_iter_values(order.iter().map(|code| ids.text(*code))),
+            starts: offsets.slice(0, order.len()),
+            ends: offsets.slice(1, order.len()),
+        })
     }
 
-    /// Merges the same shard of several segments.
-    pub(super) fn merge(mut parts: Vec<ShardData>, columns: &[ColumnSpec]) -> Result<Self, StoreError> {
-        parts.retain(|part| part.n_rows() > 0);
-        match parts.len() {
-            0 => Ok(Self::sorted(&Names::default(), &[], &RecordBatch::new_empty(rows_schema(columns))).expect("an empty shard")),
-            1 => Ok(parts.remove(0)),
-            _ => {
-                let mut ids = Names::default();
-                let mut actor: Vec<u32> = Vec::with_capacity(parts.iter().map(ShardData::n_rows).sum());
-                for part in &parts {
-                    part.with(|shard| {
-                        for actor_idx in 0..shard.n_actors() {
-                            let code = ids.intern(shard.actors.get(actor_idx));
-                            actor.extend(shard.rows(actor_idx).map(|_| code));
-                        }
-                    });
-                }
-                let merged = || -> Result<Self, ArrowError> {
-                    let arrays: Result<Vec<ArrayRef>, ArrowError> = (0..parts[0].rows.num_columns())
-                        .map(|column| concat(&parts.iter().map(|part| part.rows.column(column).as_ref()).collect::<Vec<_>>()))
-                        .collect();
-                    Self::sorted(&ids, &actor, &RecordBatch::try_new(parts[0].rows.schema(), arrays?)?)
-                };
-                merged().map_err(|error| StoreError::damaged(Path::new("timelines"), error))
+    /// Merges actors of the same shard from several segments.
+    pub(super) fn merge(parts: &[ShardData], columns: &[ColumnSpec]) -> Result<Self, StoreError> {
+        let mut ids = Names::default();
+        let mut actor: Vec<u32> = Vec::with_capacity(parts.iter().map(ShardData::n_rows).sum());
+        for part in parts {
+            for (id, (start, end)) in part.actors().iter().zip(part.starts.iter().zip(&part.ends)) {
+                let code = ids.intern(id);
+                actor.extend((*start..*end).map(|_| code));
             }
         }
+        let merged = || -> Result<Self, ArrowError> {
+            let schema = rows_schema(columns);
+            let batches: Result<Vec<RecordBatch>, ArrowError> = parts.iter().map(|part| part.collected(columns)).collect();
+            Self::sorted(&ids, &actor, &concat_batches(&schema, &batches?)?)
+        };
+        merged().map_err(|error| StoreError::damaged(Path::new("timelines"), error))
+    }
+}
+
+/// Returns the codes of a text column.
+fn codes(column: &ArrayRef) -> Codes<'_> {
+    match column.data_type() {
+        DataType::UInt8 => Codes::Byte(column.as_primitive::<UInt8Type>().values()),
+        DataType::UInt16 => Codes::Short(column.as_primitive::<UInt16Type>().values()),
+        _ => Codes::Long(column.as_primitive::<UInt32Type>().values()),
     }
 }
 
@@ -174,6 +286,7 @@ fn actors_schema() -> SchemaRef {
 
 /// Writes a segment shard by shard.
 pub(super) struct SegmentWriter {
+    schema: SchemaRef,
     rows: FileWriter<std::io::BufWriter<File>>,
     actors: FileWriter<std::io::BufWriter<File>>,
     card: SegmentCard,
@@ -181,21 +294,40 @@ pub(super) struct SegmentWriter {
 
 impl SegmentWriter {
     /// Starts a segment with the number `number`.
-    pub fn create(folder: &Path, number: u64, columns: &[ColumnSpec]) -> Result<Self, StoreError> {
-        let card = SegmentCard { rows: format!("{number:08}-rows.arrow"), actors: format!("{number:08}-actors.arrow"), n_rows: 0 };
+    pub fn create(folder: &Path, number: u64, shape: &Shape) -> Result<Self, StoreError> {
+        let card =
+            SegmentCard { rows: format!("{number:08}-rows.arrow"), actors: format!("{number:08}-actors.arrow"), ..SegmentCard::default() };
         let open = |name: &str, schema: &Schema| {
             let path = folder.join(name);
             let file = File::create(&path).map_err(StoreError::io(&path, "making"))?;
             FileWriter::try_new_buffered(file, schema).map_err(|error| write_error(&path, error))
         };
-        Ok(Self { rows: open(&card.rows, &rows_schema(columns))?, actors: open(&card.actors, &actors_schema())?, card })
+        let schema = shape.schema();
+        Ok(Self { rows: open(&card.rows, &schema)?, actors: open(&card.actors, &actors_schema())?, schema, card })
     }
 
-    /// Writes the next shard.
+    /// Writes the next shard, whose rows were collected.
     pub fn write(&mut self, shard: &ShardData) -> Result<(), StoreError> {
         self.card.n_rows += shard.n_rows() as u64;
-        self.rows.write(&shard.rows).map_err(|error| write_error(Path::new(&self.card.rows), error))?;
-        self.actors.write(&shard.actors).map_err(|error| write_error(Path::new(&self.card.actors), error))
+        let rows = || -> Result<RecordBatch, ArrowError> {
+            let n_spec = shard.rows.num_columns() - FIXED;
+            let n_fixed = self.schema.fields().len() - n_spec;
+            let narrow = |(idx, field): (usize, &Arc<Field>)| {
+                let column = match idx.checked_sub(n_fixed) {
+                    Some(column) => shard.rows.column(FIXED + column),
+                    None => shard.needed(field.name()),
+                };
+                narrowed(column, field.data_type())
+            };
+            let columns = self.schema.fields().iter().enumerate().map(narrow).collect();
+            RecordBatch::try_new(self.schema.clone(), columns)
+        };
+        let offsets = shard.starts.first().copied().into_iter().chain(shard.ends.iter().copied());
+        let offsets: UInt64Array = if shard.n_actors() == 0 { UInt64Array::from(vec![0]) } else { offsets.collect::<Vec<u64>>().into() };
+        let ids = StringArray::from_iter_values(shard.actors().iter().chain([""]));
+        let actors = RecordBatch::try_new(actors_schema(), vec![Arc::new(ids), Arc::new(offsets)]);
+        rows().and_then(|rows| self.rows.write(&rows)).map_err(|error| write_error(Path::new(&self.card.rows), error))?;
+        actors.and_then(|actors| self.actors.write(&actors)).map_err(|error| write_error(Path::new(&self.card.actors), error))
     }
 
     /// Ends the segment; it survives a kill from here on.
@@ -215,6 +347,22 @@ pub(super) fn write_error(path: &Path, error: ArrowError) -> StoreError {
     }
 }
 
+/// Returns a column of codes as narrow as asked for, and any other as it is.
+fn narrowed(column: &ArrayRef, data_type: &DataType) -> ArrayRef {
+    // Cutting the high bits off turns a missing text into the largest number of the width.
+    match data_type {
+        DataType::UInt8 if column.data_type() == &DataType::UInt32 => {
+            Arc::new(UInt8Array::from_iter_values(wide(column).map(|code| code as u8)))
+        }
+        DataType::UInt16 => Arc::new(UInt16Array::from_iter_values(wide(column).map(|code| code as u16))),
+        _ => column.clone(),
+    }
+}
+
+fn wide(column: &ArrayRef) -> impl Iterator<Item = u32> + '_ {
+    column.as_primitive::<UInt32Type>().values().iter().copied()
+}
+
 /// A segment that is mapped into memory.
 pub(super) struct Segment {
     rows: MappedFile,
@@ -222,17 +370,26 @@ pub(super) struct Segment {
 }
 
 impl Segment {
-    pub fn open(folder: &Path, card: &SegmentCard, n_shards: usize) -> Result<Self, StoreError> {
+    pub fn open(folder: &Path, card: &SegmentCard, columns: &[ColumnSpec], n_shards: usize) -> Result<Self, StoreError> {
         let open = |name: &str| MappedFile::open(&folder.join(name), n_shards);
-        Ok(Self { rows: open(&card.rows)?, actors: open(&card.actors)? })
+        let segment = Self { rows: open(&card.rows)?, actors: open(&card.actors)? };
+        let fields = segment.rows.schema.fields();
+        let fixed = &fields[..fields.len().saturating_sub(columns.len())];
+        let is_whole = ["time_us", "name", "tie"].iter().all(|needed| fixed.iter().any(|field| field.name() == needed));
+        let of_spec = fields[fixed.len()..].iter().zip(columns).all(|(field, column)| *field.name() == column.name);
+        if !is_whole || !of_spec {
+            return Err(StoreError::damaged(&folder.join(&card.rows), "it has other columns than its card"));
+        }
+        Ok(segment)
     }
 
     pub fn shard(&self, shard_idx: usize, columns: &[ColumnSpec]) -> Result<ShardData, StoreError> {
-        let rows = self.rows.batch(shard_idx)?;
-        if rows.num_columns() != FIXED + columns.len() {
-            return Err(StoreError::damaged(Path::new("timelines"), "a segment has other columns than its card"));
-        }
-        Ok(ShardData { rows, actors: self.actors.batch(shard_idx)? })
+        Ok(ShardData::new(self.rows.batch(shard_idx)?, &self.actors.batch(shard_idx)?, columns))
+    }
+
+    /// Tells whether the rows have a column that segments may leave out.
+    pub fn has(&self, column: &str) -> bool {
+        self.rows.schema.field_with_name(column).is_ok()
     }
 }
 
@@ -240,6 +397,7 @@ impl Segment {
 struct MappedFile {
     path: std::path::PathBuf,
     buffer: Buffer,
+    schema: SchemaRef,
     decoder: FileDecoder,
     blocks: Vec<Block>,
 }
@@ -250,22 +408,22 @@ impl MappedFile {
         // SAFETY: segments are written once under a new name and only ever deleted, never changed.
         let map = unsafe { Mmap::map(&file) }.map_err(StoreError::io(path, "mapping"))?;
         let buffer = Buffer::from(Bytes::from_owner(map));
-        let decode = || -> Result<(FileDecoder, Vec<Block>), ArrowError> {
+        let decode = || -> Result<(SchemaRef, FileDecoder, Vec<Block>), ArrowError> {
             let too_short = || ArrowError::IpcError("it is cut short".into());
             let trailer_start = buffer.len().checked_sub(10).ok_or_else(too_short)?;
             let footer_len = read_footer_length(buffer[trailer_start..].try_into().expect("10 bytes"))?;
             let footer_start = trailer_start.checked_sub(footer_len).ok_or_else(too_short)?;
             let footer = root_as_footer(&buffer[footer_start..trailer_start]).map_err(|error| ArrowError::IpcError(error.to_string()))?;
-            let schema = fb_to_schema(footer.schema().ok_or_else(too_short)?);
-            let decoder = FileDecoder::new(Arc::new(schema), footer.version());
+            let schema = Arc::new(fb_to_schema(footer.schema().ok_or_else(too_short)?));
+            let decoder = FileDecoder::new(schema.clone(), footer.version());
             let blocks = footer.recordBatches().map(|blocks| blocks.iter().copied().collect()).unwrap_or_default();
-            Ok((decoder, blocks))
+            Ok((schema, decoder, blocks))
         };
-        let (decoder, blocks) = decode().map_err(|error| StoreError::damaged(path, error))?;
+        let (schema, decoder, blocks) = decode().map_err(|error| StoreError::damaged(path, error))?;
         if blocks.len() != n_shards {
             return Err(StoreError::damaged(path, format!("it has {} shards instead of {n_shards}", blocks.len())));
         }
-        Ok(Self { path: path.to_owned(), buffer, decoder, blocks })
+        Ok(Self { path: path.to_owned(), buffer, schema, decoder, blocks })
     }
 
     fn batch(&self, idx: usize) -> Result<RecordBatch, StoreError> {
@@ -361,8 +519,8 @@ impl Collected {
         let mut arrays: Vec<ArrayRef> = vec![
             Arc::new(Int64Array::from(self.time_us)),
             Arc::new(UInt32Array::from(self.name)),
-            Arc::new(Int64Array::from(self.seq)),
             Arc::new(UInt64Array::from(self.tie)),
+            Arc::new(Int64Array::from(self.seq)),
             Arc::new(UInt8Array::from(self.interactive)),
         ];
         arrays.extend(self.columns.into_iter().map(|column| -> ArrayRef {

@@ -144,7 +144,7 @@ impl Plan {
             let further = (reached..steps.path.len()).rev().find(|step| steps.path[*step].holds(view, row));
             if let Some(step) = further {
                 (reached, session) = (step + 1, 1);
-            } else if is_new && steps.session == Some(view.shard.name[row]) {
+            } else if is_new && steps.session == Some(view.shard.name.get(row)) {
                 session = (session + 1).min(steps.n_sessions);
             } else {
                 continue;
@@ -167,7 +167,7 @@ impl Plan {
             Design::Landmark(landmark_us) => *landmark_us,
         };
         for row in within(view, rows, stay) {
-            let Some(signal) = self.signal_of_name[view.shard.name[row] as usize] else { continue };
+            let Some(signal) = self.signal_of_name[view.shard.name.get(row) as usize] else { continue };
             let now_us = view.shard.time_us[row];
             let at = opportunities.partition_point(|opportunity| opportunity.start_us <= now_us) - 1;
             let at = (now_us - opportunities[at].start_us < lasts_us).then_some(at as u32);

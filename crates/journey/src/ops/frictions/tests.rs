@@ -122,7 +122,7 @@ frictions: { f: { events: error | help, within: 5m, opportunity: search } }";
                     let before = with;
                     for session in derive::sessions(&view.shard, rows, 1_800_000_000) {
                         let met = episodes.iter().any(|row| session.contains(row));
-                        let searched = session.clone().any(|row| scene.names().text(view.shard.name[row]) == "search");
+                        let searched = session.clone().any(|row| scene.names().text(view.shard.name.get(row)) == "search");
                         n_sessions += 1;
                         with += u64::from(met);
                         could += u64::from(searched);

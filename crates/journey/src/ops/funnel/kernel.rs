@@ -57,9 +57,9 @@ impl Attempt {
         &self.rows
     }
 
-    /// Moves the rows by `start`.
-    pub fn shift(&mut self, start: usize) {
-        self.rows.iter_mut().for_each(|row| *row += start);
+    /// Replaces each row by the one at its position in `rows`.
+    pub fn replace(&mut self, rows: &[usize]) {
+        self.rows.iter_mut().for_each(|row| *row = rows[*row]);
     }
 
     /// Tells whether this attempt counts instead of `other`: by entry, or by level and then by entry.

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::derive;
 use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, MaskId, Operator, Panel, Unit, View};
-use crate::stats::{arrange, median_interval_sorted, quantile_sorted};
+use crate::stats::Durations;
 use kernel::{Attempt, Rules, Scratch};
 use params::Entry;
 pub use params::Params;
@@ -54,9 +54,9 @@ pub struct Partial {
     /// Actors of the open cases, shape `[steps]`.
     open_people: Vec<u64>,
     /// Microseconds from step k to step k + 1 in counted attempts, shape `[steps − 1][cases]`.
-    step_us: Vec<Vec<i64>>,
+    step_us: Vec<Durations>,
     /// Microseconds from the first to the last step, shape `[cases]`.
-    total_us: Vec<i64>,
+    total_us: Durations,
 }
 
 impl Operator for Funnel {
@@ -100,8 +100,8 @@ impl Operator for Funnel {
             open: vec![0; n_steps],
             stopped_people: vec![0; n_steps],
             open_people: vec![0; n_steps],
-            step_us: vec![Vec::new(); n_steps - 1],
-            total_us: Vec::new(),
+            step_us: vec![Durations::default(); n_steps - 1],
+            total_us: Durations::default(),
         }
     }
 
@@ -141,11 +141,11 @@ impl Operator for Funnel {
         for (into, from) in pairs {
             into.iter_mut().zip(from).for_each(|(into, from)| *into += from);
         }
-        total.step_us.iter_mut().zip(other.step_us).for_each(|(into, from)| into.extend(from));
-        total.total_us.extend(other.total_us);
+        total.step_us.iter_mut().zip(other.step_us).for_each(|(into, from)| into.merge(from));
+        total.total_us.merge(other.total_us);
     }
 
-    fn finish(&self, plan: &Plan, mut total: Partial) -> Vec<Cell> {
+    fn finish(&self, plan: &Plan, total: Partial) -> Vec<Cell> {
         let unit = if plan.session_gap_us.is_some() { Unit::Session } else { Unit::Actor };
         let (n_steps, entered) = (plan.labels.len(), total.reached[0]);
         let any_open = total.open.iter().take(n_steps - 1).sum::<u64>() > 0;
@@ -174,12 +174,12 @@ impl Operator for Funnel {
                 total.open_people[k],
             ));
         }
-        for (k, times) in total.step_us.iter_mut().enumerate() {
+        for (k, times) in total.step_us.iter().enumerate() {
             let label = format!("median time {} → {}", plan.labels[k], plan.labels[k + 1]);
             cells.push(median(format!("time:{}", k + 2), label, times, total.people[k + 1]));
         }
         let people = total.people[n_steps - 1];
-        cells.push(median("time:all".into(), "median time, first to last step".into(), &mut total.total_us, people));
+        cells.push(median("time:all".into(), "median time, first to last step".into(), &total.total_us, people));
         cells
     }
 
@@ -210,15 +210,15 @@ impl Operator for Funnel {
     }
 
     fn size_bytes(&self, partial: &Partial) -> usize {
-        let times: usize = partial.step_us.iter().map(Vec::capacity).sum::<usize>() + partial.total_us.capacity();
-        size_of::<Partial>() + 8 * (times + 5 * partial.reached.len())
+        let times: usize = partial.step_us.iter().map(Durations::size_bytes).sum::<usize>() + partial.total_us.size_bytes();
+        size_of::<Partial>() + times + 40 * partial.reached.len()
     }
 }
 
-fn median(id: String, label: String, times: &mut [i64], people: u64) -> Cell {
-    arrange(times, &[0.5]);
-    Cell::duration(id, label, times.len() as u64, people, quantile_sorted(times, 0.5))
-        .with_interval(median_interval_sorted(times), "order statistics")
+fn median(id: String, label: String, times: &Durations, people: u64) -> Cell {
+    let quantiles = times.quantiles(&[0.5]);
+    Cell::duration(id, label, times.len() as u64, people, quantiles.values_us[0])
+        .with_interval(quantiles.median_interval_us, "order statistics")
 }
 
 /// The best attempt of one case.
@@ -274,39 +274,73 @@ struct Search<'a> {
     view: &'a View<'a>,
     /// Rows of the actor.
     rows: Range<usize>,
-    /// The steps that each of the rows can serve.
-    bits: Vec<u32>,
+    /// What can serve a step or ends attempts, among the rows of the actor, ascending.
+    hits: Hits,
     /// The cases that were found.
     cases: Vec<Case>,
     scratch: Scratch,
 }
 
+/// Rows that can serve a step or end attempts: all that attempts depend on.
+#[derive(Default)]
+struct Hits {
+    /// Shape `[hits]`, ascending.
+    rows: Vec<usize>,
+    /// Instants in microseconds, shape `[hits]`.
+    time_us: Vec<i64>,
+    /// The steps that each can serve, shape `[hits]`.
+    bits: Vec<u32>,
+}
+
+impl Hits {
+    fn clear(&mut self) {
+        self.rows.clear();
+        self.time_us.clear();
+        self.bits.clear();
+    }
+
+    fn push(&mut self, row: usize, time_us: i64, bits: u32) {
+        self.rows.push(row);
+        self.time_us.push(time_us);
+        self.bits.push(bits);
+    }
+}
+
 /// Calls `take` for each selected actor who has an event that an attempt can start with.
+///
+/// O(rows) to find the hits, without a branch per row; beyond that, O(actors + hits).
 fn for_each_actor(plan: &Plan, view: &View, mut take: impl FnMut(usize, &mut Search)) {
-    let mut search = Search { plan, view, rows: 0..0, bits: Vec::new(), cases: Vec::new(), scratch: Scratch::default() };
+    let mut search = Search { plan, view, rows: 0..0, hits: Hits::default(), cases: Vec::new(), scratch: Scratch::default() };
     let entry_bits = plan.rules.entry_bits();
+    let is_hit: Vec<bool> = plan.bits_of_name.iter().map(|bits| *bits != 0).collect();
+    let mut found = Vec::new();
+    view.shard.name.rows_with(&is_hit, &mut found);
+    let mut hits = found.iter().map(|row| *row as usize).peekable();
     for (actor_idx, rows) in view.journeys() {
-        let names = &view.shard.name[rows.clone()];
-        // Most actors are done with here, so this loop has no branch.
-        if names.iter().fold(0, |all, name| all | plan.bits_of_name[*name as usize]) & entry_bits == 0 {
+        while hits.next_if(|row| *row < rows.start).is_some() {}
+        search.hits.clear();
+        let mut all = 0;
+        while let Some(row) = hits.next_if(|row| *row < rows.end) {
+            let bits = plan.bits_of_name[view.shard.name.get(row) as usize];
+            all |= bits;
+            search.hits.push(row, view.shard.time_us[row], bits);
+        }
+        if all & entry_bits == 0 {
             continue;
         }
         search.rows = rows;
-        search.mark();
+        search.check_conditions();
         take(actor_idx, &mut search);
     }
 }
 
 impl Search<'_> {
-    /// Writes which steps each row can serve. O(rows × conditions).
-    fn mark(&mut self) {
-        let (plan, view) = (self.plan, self.view);
-        self.bits.clear();
-        self.bits.extend(view.shard.name[self.rows.clone()].iter().map(|name| plan.bits_of_name[*name as usize]));
-        for (condition_bits, mask) in &plan.conditions {
-            let mask = &view.masks[mask.0];
-            for (bits, row) in self.bits.iter_mut().zip(self.rows.clone()) {
-                if *bits & condition_bits != 0 && !mask.holds(row) {
+    /// Takes from each hit the steps whose condition it does not meet. O(hits × conditions).
+    fn check_conditions(&mut self) {
+        for (condition_bits, mask) in &self.plan.conditions {
+            let mask = &self.view.masks[mask.0];
+            for (bits, row) in self.hits.bits.iter_mut().zip(&self.hits.rows) {
+                if *bits & condition_bits != 0 && !mask.holds(*row) {
                     *bits &= !condition_bits;
                 }
             }
@@ -315,8 +349,9 @@ impl Search<'_> {
 
     /// Returns the groups of the rows where an attempt may start, ascending.
     fn groups(&self) -> Vec<u32> {
-        let may_enter = |row: &usize| self.bits[row - self.rows.start] & self.plan.rules.entry_bits() != 0 && self.view.admits(*row);
-        let mut groups: Vec<u32> = self.rows.clone().filter(may_enter).map(|row| self.view.group(row)).collect();
+        let entries = self.hits.rows.iter().zip(&self.hits.bits).filter(|(_, bits)| *bits & self.plan.rules.entry_bits() != 0);
+        let admitted = entries.map(|(row, _)| *row).filter(|row| self.view.admits(*row));
+        let mut groups: Vec<u32> = admitted.map(|row| self.view.group(row)).collect();
         groups.sort_unstable();
         groups.dedup();
         groups
@@ -324,66 +359,69 @@ impl Search<'_> {
 
     /// Finds the counted attempt of each case: of all rows, or of each session; only entries in `group` count when one is given.
     fn find(&mut self, group: Option<u32>) {
-        let (plan, view, first) = (self.plan, self.view, self.rows.start);
-        let (bits, cases, scratch) = (&self.bits, &mut self.cases, &mut self.scratch);
+        let (plan, view) = (self.plan, self.view);
+        let (hits, cases, scratch) = (&self.hits, &mut self.cases, &mut self.scratch);
         cases.clear();
         let enters = |row: usize| view.admits(row) && group.is_none_or(|group| view.group(row) == group);
-        let mut find = |case_rows: Range<usize>, ends_us: i64| {
-            let bits = &bits[case_rows.start - first..case_rows.end - first];
-            let time_us = &view.shard.time_us[case_rows.clone()];
-            let start = case_rows.start;
+        let mut find = |of_case: Range<usize>, ends_us: i64| {
+            let rows = &hits.rows[of_case.clone()];
+            let (time_us, bits) = (&hits.time_us[of_case.clone()], &hits.bits[of_case]);
             let found = match plan.hold {
-                None => kernel::best_attempt(&plan.rules, time_us, bits, |idx| enters(start + idx), scratch),
-                Some(column) => best_with_constant(plan, view, case_rows, bits, enters, column, scratch),
+                None => kernel::best_attempt(&plan.rules, time_us, bits, |idx| enters(rows[idx]), scratch),
+                Some(column) => best_with_constant(plan, view, rows, time_us, bits, enters, column, scratch),
             };
             let Some(mut attempt) = found else { return };
             let stopped = attempt.level() < plan.labels.len();
             let open = stopped && attempt.can_go_on_until_us.is_some_and(|until_us| until_us.min(ends_us) > plan.observed_until_us);
-            attempt.shift(start);
+            attempt.replace(rows);
             cases.push(Case { attempt, open });
         };
         match plan.session_gap_us {
-            None => find(self.rows.clone(), i64::MAX),
+            None => find(0..hits.rows.len(), i64::MAX),
             Some(gap_us) => {
+                let mut first = 0;
                 for session in derive::sessions(&view.shard, self.rows.clone(), gap_us) {
+                    first += hits.rows[first..].iter().take_while(|row| **row < session.start).count();
+                    let end = first + hits.rows[first..].iter().take_while(|row| **row < session.end).count();
                     let is_activity = |row: &usize| view.shard.interactive.is_none_or(|interactive| interactive[*row] != 0);
                     let active = session.clone().rev().find(is_activity).unwrap_or(session.start);
-                    let ends_us = view.shard.time_us[active].saturating_add(gap_us);
-                    find(session, ends_us);
+                    find(first..end, view.shard.time_us[active].saturating_add(gap_us));
+                    first = end;
                 }
             }
         }
     }
 }
 
-/// Finds the best attempt whose rows all have the same value in a column.
+/// Finds the best attempt whose rows all have the same value in a column; its rows are positions among the hits given.
+#[expect(clippy::too_many_arguments, reason = "the three of a case's hits belong together, and the rest is what the search needs")]
 fn best_with_constant(
     plan: &Plan,
     view: &View,
-    rows: Range<usize>,
+    rows: &[usize],
+    time_us: &[i64],
     bits: &[u32],
     enters: impl Fn(usize) -> bool,
     column: usize,
     scratch: &mut Scratch,
 ) -> Option<Attempt> {
-    let time_us = &view.shard.time_us[rows.clone()];
     let value = |row: usize| -> Option<i64> {
         match view.shard.columns[column].values {
-            Values::Text(codes) => (codes[row] != NO_CODE).then(|| i64::from(codes[row])),
+            Values::Text(codes) => Some(codes.get(row)).filter(|code| *code != NO_CODE).map(i64::from),
             Values::Integer(numbers) => (numbers[row] != i64::MIN).then(|| numbers[row]),
             Values::Number(numbers) => (!numbers[row].is_nan()).then(|| numbers[row].to_bits() as i64),
         }
     };
-    let entries = rows.clone().filter(|row| bits[row - rows.start] & plan.rules.entry_bits() != 0 && enters(*row));
-    let mut values: Vec<i64> = entries.filter_map(value).collect();
+    let entries = rows.iter().zip(bits).filter(|(row, bits)| *bits & plan.rules.entry_bits() != 0 && enters(**row));
+    let mut values: Vec<i64> = entries.filter_map(|(row, _)| value(*row)).collect();
     values.sort_unstable();
     values.dedup();
     let mut best: Option<Attempt> = None;
     let mut latest_us = None;
     for held in values {
         let held_bits: Vec<u32> =
-            rows.clone().zip(bits).map(|(row, bits)| if value(row) == Some(held) { *bits } else { bits & 1 << kernel::EXCLUDED }).collect();
-        let found = kernel::best_attempt(&plan.rules, time_us, &held_bits, |idx| enters(rows.start + idx), scratch);
+            rows.iter().zip(bits).map(|(row, bits)| if value(*row) == Some(held) { *bits } else { bits & 1 << kernel::EXCLUDED }).collect();
+        let found = kernel::best_attempt(&plan.rules, time_us, &held_bits, |idx| enters(rows[idx]), scratch);
         latest_us = latest_us.max(found.as_ref().and_then(|found| found.can_go_on_until_us));
         best = best
             .into_iter()

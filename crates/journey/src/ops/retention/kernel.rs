@@ -92,45 +92,10 @@ impl Periods {
         Self { period, clock, calendar, first_day, month_of_day, observed_until_us }
     }
 
-    /// Returns the first day of the local period of an instant.
-    pub fn cohort(&self, time_us: i64) -> i32 {
-        let day = self.calendar.day(time_us);
-        match self.period {
-            Period::Day => day,
-            Period::Week => week_start(day),
-            Period::Month => month_start(day),
-        }
-    }
-
-    /// Returns the number of whole periods from `from_us` to `to_us`, which is not before; 0 is the first event's own period. O(1).
-    pub fn between(&self, from_us: i64, to_us: i64) -> usize {
-        let n = match self.clock {
-            Clock::Rolling => (to_us - from_us).div_euclid(self.step_us()),
-            Clock::Calendar => i64::from(self.number(to_us)) - i64::from(self.number(from_us)),
-        };
-        usize::try_from(n).unwrap_or(0)
-    }
-
-    /// Returns the first instant after the period that `time_us`, not before `from_us`, lies in. O(log days).
-    pub fn end_us(&self, from_us: i64, time_us: i64) -> i64 {
-        if self.clock == Clock::Rolling {
-            return time_us.saturating_add(self.step_us() - (time_us - from_us).rem_euclid(self.step_us()));
-        }
-        let day = self.calendar.day(time_us);
-        let next = match self.period {
-            Period::Day => day + 1,
-            Period::Week => week_start(day) + 7,
-            Period::Month => month_start(month_start(day) + 31),
-        };
-        self.calendar.start_us(next).unwrap_or(i64::MAX)
-    }
-
-    /// Returns the last period after `from_us` that was observed to its end: the next one had begun when observation ended.
-    pub fn mature(&self, from_us: i64) -> usize {
-        if self.observed_until_us < from_us {
-            return 0;
-        }
-        self.between(from_us, self.observed_until_us).saturating_sub(1)
+    /// Returns how periods are counted from a first event at `from_us`. O(1).
+    pub fn since(&self, from_us: i64) -> Since<'_> {
+        let day = self.calendar.day(from_us);
+        Since { periods: self, from_us, day, first: self.number(day) }
     }
 
     /// Tells whether period `k` of a cohort exists: Pacific/Apia had no 2011-12-30 (METRICS C4).
@@ -158,9 +123,8 @@ impl Periods {
         }
     }
 
-    /// Returns the number of the local period of an instant: one more for each later period.
-    fn number(&self, time_us: i64) -> i32 {
-        let day = self.calendar.day(time_us);
+    /// Returns the number of the local period of a day: one more for each later period.
+    fn number(&self, day: i32) -> i32 {
         match self.period {
             Period::Day => day,
             // 1970-01-01 was a Thursday.
@@ -170,5 +134,53 @@ impl Periods {
                 self.month_of_day[idx as usize]
             }
         }
+    }
+}
+
+/// The periods after one first event.
+#[derive(Debug, Clone, Copy)]
+pub struct Since<'a> {
+    periods: &'a Periods,
+    from_us: i64,
+    /// Local day of the first event.
+    day: i32,
+    /// Number of the first event's own period.
+    first: i32,
+}
+
+impl Since<'_> {
+    /// Returns the first day of the local period of the first event.
+    pub fn cohort(&self) -> i32 {
+        match self.periods.period {
+            Period::Day => self.day,
+            Period::Week => week_start(self.day),
+            Period::Month => month_start(self.day),
+        }
+    }
+
+    /// Returns the last period that was observed to its end: the next one had begun when observation ended.
+    pub fn mature(&self) -> usize {
+        let until_us = self.periods.observed_until_us;
+        if until_us < self.from_us { 0 } else { self.period(until_us).0.saturating_sub(1) }
+    }
+
+    /// Returns the number of the period that an instant, not before the first event, lies in, and the first instant after
+    /// that period; 0 is the first event's own. O(1) for days, O(log days) for weeks and months.
+    #[inline]
+    pub fn period(&self, time_us: i64) -> (usize, i64) {
+        let periods = self.periods;
+        if periods.clock == Clock::Rolling {
+            let (step_us, since_us) = (periods.step_us(), time_us - self.from_us);
+            let n = usize::try_from(since_us.div_euclid(step_us)).unwrap_or(0);
+            return (n, time_us.saturating_add(step_us - since_us.rem_euclid(step_us)));
+        }
+        let (day, day_end_us) = periods.calendar.day_and_end_us(time_us);
+        let start_us = |day: i32| periods.calendar.start_us(day).unwrap_or(i64::MAX);
+        let end_us = match periods.period {
+            Period::Day => day_end_us,
+            Period::Week => start_us(week_start(day) + 7),
+            Period::Month => start_us(month_start(month_start(day) + 31)),
+        };
+        (usize::try_from(periods.number(day) - self.first).unwrap_or(0), end_us)
     }
 }

@@ -5,7 +5,6 @@ mod kernel;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use diptych_event::Names;
 use diptych_event::time::format_day;
@@ -13,8 +12,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, Operator, Panel, Unit, View};
-use kernel::Periods;
 pub use kernel::{Clock, Mode, Period};
+use kernel::{Periods, Since};
 
 /// The most periods that an answer may have.
 const MAX_PERIODS: u32 = 400;
@@ -199,10 +198,13 @@ impl Operator for Retention {
             if person.mature < k {
                 return;
             }
-            let mut returns = returns(plan, view, person.anchor + 1..person.rows_end, person.anchor);
-            if let Some((row, _)) = returns.find(|(_, of_return)| plan.mode.counts(*of_return, k)) {
-                sink.add(view, &plan.names, person.actor_idx, &[person.anchor, row]);
-            }
+            for_each_return(plan, view, person.anchor, person.rows_end, &person.since, |row, of_return| {
+                let counts = plan.mode.counts(of_return, k);
+                if counts {
+                    sink.add(view, &plan.names, person.actor_idx, &[person.anchor, row]);
+                }
+                !counts
+            });
         });
         true
     }
@@ -279,6 +281,7 @@ struct Person<'a> {
     /// One after the person's last row.
     rows_end: usize,
     group: u32,
+    since: Since<'a>,
     /// First day of the period in which the person began.
     cohort: i32,
     /// Last period, at most the last one asked for, that was observed to its end.
@@ -291,45 +294,52 @@ struct Person<'a> {
 fn for_each_person(plan: &Plan, view: &View, mut take: impl FnMut(Person)) {
     let mut came = Vec::new();
     for (actor_idx, rows) in view.journeys() {
-        let is_start = |row: &usize| plan.start.as_ref().is_none_or(|start| start[view.shard.name[*row] as usize]);
+        let is_start = |row: &usize| plan.start.as_ref().is_none_or(|start| start[view.shard.name.get(*row) as usize]);
         let Some(anchor) = rows.clone().find(is_start).filter(|row| view.admits(*row)) else { continue };
-        let begun_us = view.shard.time_us[anchor];
-        let mature = plan.periods.mature(begun_us).min(plan.n_periods);
+        let since = plan.periods.since(view.shard.time_us[anchor]);
+        let mature = since.mature().min(plan.n_periods);
         came.clear();
-        for (_, k) in returns(plan, view, anchor + 1..rows.end, anchor) {
-            if came.last() != Some(&k) {
-                came.push(k);
-            }
+        for_each_return(plan, view, anchor, rows.end, &since, |_, k| {
+            came.push(k);
             // What comes after the last period that counts changes nothing.
-            if k > mature {
-                break;
-            }
-        }
+            k <= mature
+        });
         take(Person {
             actor_idx,
             anchor,
             rows_end: rows.end,
             group: view.group(anchor),
-            cohort: plan.periods.cohort(begun_us),
+            since,
+            cohort: since.cohort(),
             mature,
             came: &came,
         });
     }
 }
 
-/// Walks the observed returns among `rows` after the first event's own period, with their periods, ascending.
-fn returns<'a>(plan: &'a Plan, view: &'a View, rows: Range<usize>, anchor: usize) -> impl Iterator<Item = (usize, usize)> + 'a {
-    let (time_us, name) = (view.shard.time_us, view.shard.name);
-    let begun_us = time_us[anchor];
-    // Most rows lie in the period of the row before: the calendar is asked once per period.
-    let (mut k, mut ends_us) = (0, i64::MIN);
-    rows.take_while(move |row| time_us[*row] <= plan.periods.observed_until_us())
-        .filter(move |row| plan.back.as_ref().is_none_or(|back| back[name[*row] as usize]))
-        .map(move |row| {
-            if time_us[row] >= ends_us {
-                (k, ends_us) = (plan.periods.between(begun_us, time_us[row]), plan.periods.end_us(begun_us, time_us[row]));
-            }
-            (row, k)
-        })
-        .filter(|(_, k)| *k > 0)
+/// Calls `take` with the first return in each observed period after the first event's own, in order, and with the period's
+/// number, until it says no. O(rows), and one look at the calendar per period.
+fn for_each_return(plan: &Plan, view: &View, anchor: usize, end: usize, since: &Since, mut take: impl FnMut(usize, usize) -> bool) {
+    let times = &view.shard.time_us[..end];
+    let comes_back = |row: usize| plan.back.as_ref().is_none_or(|back| back[view.shard.name.get(row) as usize]);
+    let is_observed = |row: usize| row < end && times[row] <= plan.periods.observed_until_us();
+    let (_, mut ends_us) = since.period(times[anchor]);
+    let mut row = anchor + 1;
+    loop {
+        while row < end && times[row] < ends_us {
+            row += 1;
+        }
+        if !is_observed(row) {
+            return;
+        }
+        let k;
+        (k, ends_us) = since.period(times[row]);
+        while is_observed(row) && times[row] < ends_us && !comes_back(row) {
+            row += 1;
+        }
+        let has_come = is_observed(row) && times[row] < ends_us;
+        if has_come && !take(row, k) {
+            return;
+        }
+    }
 }

@@ -156,12 +156,13 @@ fn periods_end_where_the_next_one_begins() {
             for clock in [Clock::Calendar, Clock::Rolling] {
                 let periods = Periods::new(period, clock, Calendar::new(begun_us, until_us, zone), begun_us, until_us);
                 for time_us in (begun_us..until_us).step_by(HOUR_US as usize / 2) {
-                    let (k, ends_us) = (periods.between(begun_us, time_us), periods.end_us(begun_us, time_us));
+                    let since = periods.since(begun_us);
+                    let (k, ends_us) = since.period(time_us);
                     let what = format!("{period:?} {clock:?} {zone} {time_us}");
                     assert!(time_us < ends_us, "{what}");
                     if ends_us <= until_us {
-                        assert_eq!(periods.between(begun_us, ends_us - 1), k, "{what}");
-                        assert!(periods.between(begun_us, ends_us) > k, "{what}");
+                        assert_eq!(since.period(ends_us - 1).0, k, "{what}");
+                        assert!(since.period(ends_us).0 > k, "{what}");
                     }
                 }
             }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
+use crate::stats::Durations;
+
 /// Lengths of sessions that share a cell: label, fewest events.
 pub const LENGTHS: [(&str, u64); 13] = [
     ("1", 1),
@@ -83,7 +85,7 @@ impl Serialize for Counted {
 }
 
 /// What one session counts for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Visit {
     /// Group of its first row.
     pub group: u32,
@@ -114,8 +116,8 @@ pub struct Partial {
     pub lengths: Counted,
     /// People per cell of the length distribution, shape `[lengths]`.
     pub length_people: [u64; LENGTHS.len()],
-    /// Microseconds of each session of two events or more; sorted by `finish`.
-    pub durations_us: Vec<i64>,
+    /// Microseconds of each session of two events or more.
+    pub durations_us: Durations,
     /// People with a session of two events or more.
     pub duration_people: u64,
     /// Sessions and people per day, week or month.
@@ -124,10 +126,12 @@ pub struct Partial {
 
 impl Partial {
     /// Adds the sessions of one person, in time order. O(sessions).
-    pub fn add_person(&mut self, visits: &[Visit], with_trend: bool) {
-        let (mut lengths_seen, mut engaged, mut timed) = (0_u32, false, false);
+    #[inline]
+    pub fn add_person(&mut self, visits: impl Iterator<Item = Visit>, with_trend: bool) {
+        let (mut n_sessions, mut lengths_seen, mut engaged, mut timed) = (0, 0_u32, false, false);
         let mut last_began = None;
         for visit in visits {
+            n_sessions += 1;
             self.lengths.add(visit.n_events);
             lengths_seen |= 1 << length_idx(visit.n_events);
             if visit.engaged {
@@ -145,13 +149,14 @@ impl Partial {
                 last_began = Some(visit.began);
             }
         }
-        self.n_sessions += visits.len() as u64;
-        self.people += u64::from(!visits.is_empty());
+        self.n_sessions += n_sessions;
+        self.people += u64::from(n_sessions > 0);
         self.single_people += u64::from(lengths_seen & 1);
         self.engaged_people += u64::from(engaged);
         self.duration_people += u64::from(timed);
-        for (idx, people) in self.length_people.iter_mut().enumerate() {
-            *people += u64::from(lengths_seen >> idx & 1);
+        while lengths_seen != 0 {
+            self.length_people[lengths_seen.trailing_zeros() as usize] += 1;
+            lengths_seen &= lengths_seen - 1;
         }
     }
 
@@ -165,7 +170,7 @@ impl Partial {
         self.duration_people += other.duration_people;
         self.lengths.merge(other.lengths);
         self.length_people.iter_mut().zip(other.length_people).for_each(|(into, from)| *into += from);
-        self.durations_us.extend(other.durations_us);
+        self.durations_us.merge(other.durations_us);
         for (began, (sessions, people)) in other.trend {
             let into = self.trend.entry(began).or_default();
             into.0 += sessions;

@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::derive;
 use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, Operator, Panel, Unit, View};
-use crate::stats::{arrange, median_interval_sorted, quantile_sorted};
 pub use kernel::Partial;
 use kernel::{LENGTHS, Visit, length_idx, mean_counted, quantile_counted};
 
@@ -150,21 +149,20 @@ impl Operator for Sessions {
         let with_trend = plan.trend.is_some();
         let mut visits = Vec::new();
         for (_, rows) in view.journeys() {
-            visits.clear();
             let sessions = derive::sessions(&view.shard, rows, plan.gap_us);
-            visits.extend(sessions.filter(|session| view.admits(session.start)).map(|session| visit(plan, view, session)));
-            if visits.is_empty() {
-                continue;
-            }
-            out.total.add_person(&visits, with_trend);
+            let of_person = sessions.filter(|session| view.admits(session.start)).map(|session| visit(plan, view, session));
             if out.split.is_empty() {
+                out.total.add_person(of_person, with_trend);
                 continue;
             }
+            visits.clear();
+            visits.extend(of_person);
+            out.total.add_person(visits.iter().copied(), with_trend);
             // Stable, so each group's sessions stay in time order.
             visits.sort_by_key(|visit| visit.group);
             for of_group in visits.chunk_by(|a, b| a.group == b.group) {
                 if let Some(partial) = out.split.get_mut(of_group[0].group as usize) {
-                    partial.add_person(of_group, with_trend);
+                    partial.add_person(of_group.iter().copied(), with_trend);
                 }
             }
         }
@@ -174,7 +172,7 @@ impl Operator for Sessions {
         total.merge(other);
     }
 
-    fn finish(&self, plan: &Plan, mut total: Partial) -> Vec<Cell> {
+    fn finish(&self, plan: &Plan, total: Partial) -> Vec<Cell> {
         let (n, people) = (total.n_sessions, total.people);
         let lengths = total.lengths.to_map();
         let single = lengths.get(&1).copied().unwrap_or(0);
@@ -194,18 +192,16 @@ impl Operator for Sessions {
             let label = if idx == 0 { "1 event".into() } else { format!("{length} events") };
             cells.push(Cell::count(format!("length:{length}"), label, Unit::Session, of_length[idx], total.length_people[idx]));
         }
-        let times = &mut total.durations_us;
-        arrange(times, &[0.5, 0.9]);
+        let times = &total.durations_us;
         let (n_timed, people) = (times.len() as u64, total.duration_people);
-        let sum_us: i128 = times.iter().map(|time| i128::from(*time)).sum();
-        let mean_us = (n_timed > 0).then(|| sum_us as f64 / n_timed as f64);
+        let quantiles = times.quantiles(&[0.5, 0.9]);
         let duration = |id: &str, what: &str, value_us| {
             Cell::duration(format!("duration:{id}"), format!("duration, {what} (two events or more)"), n_timed, people, value_us)
         };
-        let median = duration("median", "median", quantile_sorted(times, 0.5));
-        cells.push(median.with_interval(median_interval_sorted(times), "order statistics"));
-        cells.push(duration("p90", "90th percentile", quantile_sorted(times, 0.9)));
-        cells.push(duration("mean", "mean", mean_us));
+        let median = duration("median", "median", quantiles.values_us[0]);
+        cells.push(median.with_interval(quantiles.median_interval_us, "order statistics"));
+        cells.push(duration("p90", "90th percentile", quantiles.values_us[1]));
+        cells.push(duration("mean", "mean", times.mean_us()));
         if let Some((trend, calendar)) = &plan.trend {
             cells.extend(trend_cells(*trend, calendar, &total));
         }
@@ -228,7 +224,7 @@ impl Operator for Sessions {
     }
 
     fn size_bytes(&self, partial: &Partial) -> usize {
-        size_of::<Partial>() + 8 * partial.durations_us.capacity() + partial.lengths.size_bytes() + 32 * partial.trend.len()
+        size_of::<Partial>() + partial.durations_us.size_bytes() + partial.lengths.size_bytes() + 32 * partial.trend.len()
     }
 }
 
@@ -294,6 +290,7 @@ impl<'a> Wanted<'a> {
 }
 
 /// Measures one session: only user activity counts, whatever else fell into it. O(rows) where needed, else O(1).
+#[inline]
 fn visit(plan: &Plan, view: &View, session: Range<usize>) -> Visit {
     let shard = &view.shard;
     let is_active = |row: &usize| shard.interactive.is_none_or(|interactive| interactive[*row] != 0);
@@ -305,7 +302,7 @@ fn visit(plan: &Plan, view: &View, session: Range<usize>) -> Visit {
         }
     };
     let duration_us = shard.time_us[last] - shard.time_us[session.start];
-    let count = |events: &[bool]| session.clone().filter(|row| is_active(row) && events[shard.name[*row] as usize]).count();
+    let count = |events: &[bool]| session.clone().filter(|row| is_active(row) && events[shard.name.get(*row) as usize]).count();
     let engaged = duration_us > ENGAGED_OVER_US
         || plan.views.as_ref().map_or(n_events, |views| count(views)) >= 2
         || plan.key.as_ref().is_some_and(|key| count(key) >= 1);

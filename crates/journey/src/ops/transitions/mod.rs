@@ -8,13 +8,14 @@ use std::ops::Range;
 
 use diptych_event::Names;
 use diptych_event::time::parse_duration;
+use diptych_event::timeline::{Code, Codes};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::derive;
 use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, Operator, Panel, Unit, View};
-use crate::stats::{arrange, median_interval_sorted, quantile_sorted};
-use kernel::{END, Edge, KeyedPair, OPEN, PairTable, START, Timed};
+use crate::stats::Durations;
+use kernel::{END, Edge, NewPair, OPEN, PairTable, START, Timed};
 
 /// Says that the interval treats units of one person as independent (METRICS C6).
 const CLUSTERED: &str = "clustered";
@@ -119,7 +120,7 @@ pub struct Partial {
     pair_people: u64,
     edges: PairTable,
     /// Microseconds between the rows of each pair, by position in [`Plan::timed`]; empty before the second scan.
-    gaps_us: Vec<Vec<i64>>,
+    gaps_us: Vec<Durations>,
     /// Actors of the shards scanned: those of the next shard are numbered from here on.
     #[serde(skip)]
     n_scanned: u32,
@@ -188,13 +189,22 @@ impl Operator for Transitions {
     fn scan(&self, plan: &Plan, view: &View, out: &mut Groups<Partial>) {
         if let Some(timed) = &plan.timed {
             for partial in std::iter::once(&mut out.total).chain(&mut out.split) {
-                partial.gaps_us.resize(timed.len(), Vec::new());
+                partial.gaps_us.resize(timed.len(), Durations::default());
             }
-            for_each_pair(plan, view, |pair| {
-                let between = pair.next.and_then(|_| timed.position(pair.from, pair.to));
-                let Some(position) = between else { return };
-                out.each(view.group(pair.anchor), |partial| partial.gaps_us[position].push(pair.gap_us));
-            });
+            let mut add = |anchor: usize, from: u32, to: u32, gap_us: i64| {
+                if let Some(position) = timed.position(from, to) {
+                    out.each(view.group(anchor), |partial| partial.gaps_us[position].push(gap_us));
+                }
+            };
+            if plan.repeats == Repeats::Keep && view.shard.interactive.is_none() {
+                for_each_neighbour(plan, view, &timed.begins_at(), add);
+            } else {
+                for_each_pair(plan, view, |pair| {
+                    if pair.next.is_some() {
+                        add(pair.anchor, pair.from, pair.to, pair.gap_us);
+                    }
+                });
+            }
             return;
         }
         let mut total = Tally::new(&mut out.total);
@@ -205,7 +215,7 @@ impl Operator for Transitions {
                 tally.add(&pair);
             }
         });
-        split.into_iter().chain([total]).for_each(Tally::finish);
+        split.iter_mut().chain([&mut total]).for_each(Tally::count);
         let n_scanned = u32::try_from(view.shard.n_actors()).ok().and_then(|n_actors| out.total.n_scanned.checked_add(n_actors));
         out.total.n_scanned = n_scanned.expect("fewer than 2^32 actors");
     }
@@ -225,7 +235,7 @@ impl Operator for Transitions {
         (!timed.is_empty()).then(|| Plan { timed: Some(Timed::new(timed, plan.names.len())), ..plan.clone() })
     }
 
-    fn finish(&self, plan: &Plan, mut total: Partial) -> Vec<Cell> {
+    fn finish(&self, plan: &Plan, total: Partial) -> Vec<Cell> {
         let edges = total.edges.edges();
         let mut leaving = vec![0; plan.ranks.len()];
         edges.iter().for_each(|edge| leaving[node_idx(&plan.names, edge.from)] += edge.n);
@@ -246,10 +256,10 @@ impl Operator for Transitions {
                 Cell::share(id("share"), format!("{label}, of all from {from}"), Unit::Event, edge.n, of, edge.people).flagged(CLUSTERED),
             );
             let timed = plan.timed.as_ref().filter(|_| is_event(edge.from) && is_event(edge.to));
-            if let Some(times) = timed.and_then(|timed| total.gaps_us.get_mut(timed.position(edge.from, edge.to)?)) {
-                arrange(times, &[0.5]);
-                let cell = Cell::duration(id("time"), format!("median time {label}"), edge.n, edge.people, quantile_sorted(times, 0.5));
-                cells.push(cell.with_interval(median_interval_sorted(times), "order statistics"));
+            if let Some(times) = timed.and_then(|timed| total.gaps_us.get(timed.position(edge.from, edge.to)?)) {
+                let quantiles = times.quantiles(&[0.5]);
+                let cell = Cell::duration(id("time"), format!("median time {label}"), edge.n, edge.people, quantiles.values_us[0]);
+                cells.push(cell.with_interval(quantiles.median_interval_us, "order statistics"));
             }
         }
         cells
@@ -288,8 +298,8 @@ impl Operator for Transitions {
     }
 
     fn size_bytes(&self, partial: &Partial) -> usize {
-        let gaps: usize = partial.gaps_us.iter().map(Vec::capacity).sum();
-        size_of::<Partial>() + partial.edges.size_bytes() + 8 * gaps
+        let gaps: usize = partial.gaps_us.iter().map(Durations::size_bytes).sum();
+        size_of::<Partial>() + partial.edges.size_bytes() + gaps
     }
 }
 
@@ -303,53 +313,54 @@ impl Partial {
         if self.gaps_us.is_empty() {
             self.gaps_us = other.gaps_us;
         } else {
-            self.gaps_us.iter_mut().zip(other.gaps_us).for_each(|(into, from)| into.extend(from));
+            self.gaps_us.iter_mut().zip(other.gaps_us).for_each(|(into, from)| into.merge(from));
         }
         self.n_scanned += other.n_scanned;
     }
 }
 
 /// Pairs that are counted together.
-const BATCH: usize = 64;
+const BATCH: usize = 1 << 18;
 
 /// Counts of one shard while it is scanned.
 struct Tally<'a> {
     partial: &'a mut Partial,
     /// Pairs that wait to be counted.
-    waiting: Vec<KeyedPair>,
-    last_case_actor: Option<usize>,
-    last_pair_actor: Option<usize>,
+    waiting: Vec<NewPair>,
+    scratch: Vec<NewPair>,
+    last_case_actor: Option<u32>,
+    last_pair_actor: Option<u32>,
+    /// Number of the first actor of the shard.
+    first_actor: u32,
 }
 
 impl<'a> Tally<'a> {
     fn new(partial: &'a mut Partial) -> Self {
-        Self { partial, waiting: Vec::new(), last_case_actor: None, last_pair_actor: None }
+        let first_actor = partial.n_scanned;
+        Self { partial, waiting: Vec::new(), scratch: Vec::new(), last_case_actor: None, last_pair_actor: None, first_actor }
     }
 
     #[inline]
     fn add(&mut self, pair: &Pair) {
-        self.waiting.push(KeyedPair::new(pair.from, pair.to, self.partial.n_scanned + pair.actor_idx as u32));
         if self.waiting.len() == BATCH {
-            self.partial.edges.add(&self.waiting);
-            self.waiting.clear();
+            self.count();
         }
-        self.partial.n_pairs += 1;
-        if self.last_pair_actor != Some(pair.actor_idx) {
-            self.last_pair_actor = Some(pair.actor_idx);
-            self.partial.pair_people += 1;
-        }
-        if pair.from == START {
-            self.partial.n_cases += 1;
-            if self.last_case_actor != Some(pair.actor_idx) {
-                self.last_case_actor = Some(pair.actor_idx);
-                self.partial.case_people += 1;
-            }
-        }
+        self.waiting.push(NewPair { from: pair.from, to: pair.to, actor: self.first_actor + pair.actor_idx as u32 });
     }
 
-    /// Counts what still waits.
-    fn finish(self) {
-        self.partial.edges.add(&self.waiting);
+    /// Counts what waits.
+    fn count(&mut self) {
+        self.partial.n_pairs += self.waiting.len() as u64;
+        for pair in &self.waiting {
+            self.partial.pair_people += u64::from(self.last_pair_actor != Some(pair.actor));
+            self.last_pair_actor = Some(pair.actor);
+            if pair.from == START {
+                self.partial.n_cases += 1;
+                self.partial.case_people += u64::from(self.last_case_actor != Some(pair.actor));
+                self.last_case_actor = Some(pair.actor);
+            }
+        }
+        self.partial.edges.add(&mut self.waiting, &mut self.scratch);
     }
 }
 
@@ -392,30 +403,60 @@ fn last_active_us(view: &View, session: &Range<usize>) -> i64 {
 
 /// Calls `take` with each pair whose anchor counts. O(rows).
 #[inline]
-fn for_each_pair(plan: &Plan, view: &View, mut take: impl FnMut(Pair)) {
-    let (names, time_us) = (view.shard.name, view.shard.time_us);
+fn for_each_pair(plan: &Plan, view: &View, take: impl FnMut(Pair)) {
+    match view.shard.name {
+        Codes::Byte(names) => pairs_among(plan, view, names, take),
+        Codes::Short(names) => pairs_among(plan, view, names, take),
+        Codes::Long(names) => pairs_among(plan, view, names, take),
+    }
+}
+
+#[inline]
+fn pairs_among<C: Code>(plan: &Plan, view: &View, names: &[C], mut take: impl FnMut(Pair)) {
+    let time_us = view.shard.time_us;
     let collapses = plan.repeats == Repeats::Collapse;
     let admits_all = view.admits_all();
     for_each_case(plan, view, |actor_idx, rows, end| {
         let admits = |row: usize| admits_all || view.admits(row);
-        let mut anchor = rows.start;
+        let (mut anchor, mut from) = (rows.start, names[rows.start].code());
         if admits(anchor) {
-            take(Pair { actor_idx, from: START, to: names[anchor], anchor, next: None, gap_us: 0 });
+            take(Pair { actor_idx, from: START, to: from, anchor, next: None, gap_us: 0 });
         }
         for row in rows.start + 1..rows.end {
-            let (from, to) = (names[anchor], names[row]);
+            let to = names[row].code();
             if collapses && from == to {
                 continue;
             }
             if admits(anchor) {
                 take(Pair { actor_idx, from, to, anchor, next: Some(row), gap_us: time_us[row] - time_us[anchor] });
             }
-            anchor = row;
+            (anchor, from) = (row, to);
         }
         if admits(anchor) {
-            take(Pair { actor_idx, from: names[anchor], to: end, anchor, next: None, gap_us: 0 });
+            take(Pair { actor_idx, from, to: end, anchor, next: None, gap_us: 0 });
         }
     });
+}
+
+/// Calls `take` with the earlier row, both names and the gap in microseconds of each pair of two rows of one case, where
+/// the earlier has a name that is wanted and counts; every row must be user activity.
+///
+/// O(rows) to find those with the name, without a branch per row; then O(actors + rows with the name).
+fn for_each_neighbour(plan: &Plan, view: &View, wanted: &[bool], mut take: impl FnMut(usize, u32, u32, i64)) {
+    let (names, time_us) = (view.shard.name, view.shard.time_us);
+    let mut found = Vec::new();
+    names.rows_with(wanted, &mut found);
+    let mut found = found.iter().map(|row| *row as usize).peekable();
+    for (_, rows) in view.journeys() {
+        while found.next_if(|row| *row < rows.start).is_some() {}
+        // The last row of an actor has no neighbour.
+        while let Some(row) = found.next_if(|row| row + 1 < rows.end) {
+            let gap_us = time_us[row + 1] - time_us[row];
+            if plan.session_gap_us.is_none_or(|most_us| gap_us <= most_us) && view.admits(row) {
+                take(row, names.get(row), names.get(row + 1), gap_us);
+            }
+        }
+    }
 }
 
 /// Returns the edges that the answer shows: by count, then by text. O(edges + top log top).

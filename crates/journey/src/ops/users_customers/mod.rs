@@ -277,10 +277,10 @@ impl Plan {
         });
         if view.period_us.contains(&now_us) {
             let seen = &mut seen[window];
-            if Some(view.shard.name[row]) == self.session {
+            if Some(view.shard.name.get(row)) == self.session {
                 seen.session_row.get_or_insert(row);
                 if let Some(Values::Text(members)) = self.member.map(|column| view.shard.columns[column].values) {
-                    seen.members.extend(Some(members[row]).filter(|code| *code != NO_CODE));
+                    seen.members.extend(Some(members.get(row)).filter(|code| *code != NO_CODE));
                 }
             }
             if cents != i64::MIN {
