@@ -61,10 +61,15 @@ impl Sessions<'_> {
             return None;
         }
         let start = self.rows.start;
-        let times = &self.time_us[start..self.rows.end];
-        let len = 1 + times.windows(2).take_while(|pair| pair[1] - pair[0] <= self.gap_us).count();
-        self.rows.start = start + len;
-        Some(start..start + len)
+        let mut before_us = self.time_us[start];
+        let within = |time_us: &&i64| {
+            let gap_us = **time_us - before_us;
+            before_us = **time_us;
+            gap_us <= self.gap_us
+        };
+        let end = start + 1 + self.time_us[start + 1..self.rows.end].iter().take_while(within).count();
+        self.rows.start = end;
+        Some(start..end)
     }
 }
 

@@ -35,176 +35,165 @@ pub struct NewPair {
 
 #[derive(Debug, Clone, Copy)]
 struct Slot {
+    /// `from` in the high half, `to` in the low one.
+    key: u64,
     n: u64,
-    to: u32,
     people: u32,
     last_actor: u32,
 }
 
-/// No pair leads to the start.
-const FREE: u32 = START;
+/// No pair has this key: nothing leads from the start to the start.
+const FREE: u64 = u64::MAX;
 const NOBODY: u32 = u32::MAX;
-const FREE_SLOT: Slot = Slot { n: 0, to: FREE, people: 0, last_actor: NOBODY };
+const FREE_SLOT: Slot = Slot { key: FREE, n: 0, people: 0, last_actor: NOBODY };
+
+/// Parts of a table: so many that with a million edges one of them is in the caches of a core.
+const PARTS: usize = 128;
+/// Pairs that wait for their part to be fetched.
+const WAITING: usize = 1 << 14;
 
 /// Counts of pairs.
 ///
 /// Useful for: millions of additions, actor by actor.
 /// Not useful for: lookups in order.
-/// A dense matrix would need 5,000² cells per group. The edges out of one name lie together: pairs are sorted by where they
-/// begin before they are counted, so that the part of the table which they go to is in the caches.
+/// A dense matrix would need 5,000² cells per group, and with a million edges a slot of one table is seldom in the caches.
+/// So the table has parts, and pairs wait until there are many for one part.
 #[derive(Debug, Clone, Default)]
 pub struct PairTable {
-    /// Ascending by `from`.
-    names: Vec<Leaving>,
+    /// By the earlier name; empty before the first pair.
+    parts: Vec<Part>,
 }
 
-/// The edges out of one name.
-#[derive(Debug, Clone)]
-struct Leaving {
-    from: u32,
-    /// Shape `[power of two]`, at most three quarters of it used.
+#[derive(Debug, Clone, Default)]
+struct Part {
+    waiting: Vec<NewPair>,
+    /// Shape `[power of two]`, at most three quarters of it used; empty before the first pair is counted.
     slots: Vec<Slot>,
     n_used: usize,
 }
 
 impl PairTable {
-    /// Counts pairs and empties them; the pairs of one actor must come together, and earlier actors before later ones.
-    ///
-    /// O(pairs log names): they are sorted by name in linear time where they are many.
-    pub fn add(&mut self, pairs: &mut Vec<NewPair>, scratch: &mut Vec<NewPair>) {
-        sort_by_from(pairs, scratch);
-        for of_name in pairs.chunk_by(|one, next| one.from == next.from) {
-            let leaving = self.leaving(of_name[0].from);
-            for pair in of_name {
-                let slot = leaving.slot(pair.to);
-                slot.n += 1;
-                slot.people += u32::from(slot.last_actor != pair.actor);
-                slot.last_actor = pair.actor;
-            }
+    /// Counts a pair; the pairs of one actor must come together. O(1).
+    #[inline]
+    pub fn add(&mut self, pair: NewPair) {
+        if self.parts.is_empty() {
+            self.parts.resize_with(PARTS, Part::default);
         }
-        pairs.clear();
+        // Fibonacci hashing: the high bits of the product depend on all bits of the code.
+        let part = &mut self.parts[(pair.from.wrapping_mul(0x9E37_79B9) >> (u32::BITS - PARTS.ilog2())) as usize];
+        part.waiting.push(pair);
+        if part.waiting.len() == WAITING {
+            part.settle();
+        }
     }
 
     /// Adds counts of other actors. O(slots).
     pub fn merge(&mut self, other: PairTable) {
-        for mut theirs in other.names {
-            match self.names.binary_search_by_key(&theirs.from, |leaving| leaving.from) {
-                Err(idx) => self.names.insert(idx, theirs),
-                Ok(idx) => {
-                    let ours = &mut self.names[idx];
-                    if ours.slots.len() < theirs.slots.len() {
-                        std::mem::swap(ours, &mut theirs);
-                    }
-                    // With room for all: keys that come in the order of another table would otherwise crowd one part of this one.
-                    ours.grow_to(ours.n_used + theirs.n_used);
-                    for slot in theirs.slots.iter().filter(|slot| slot.to != FREE) {
-                        let into = ours.slot(slot.to);
-                        into.n += slot.n;
-                        into.people += slot.people;
-                    }
-                }
-            }
+        if self.parts.is_empty() {
+            *self = other;
+            return;
         }
+        self.parts.iter_mut().zip(other.parts).for_each(|(part, other)| part.merge(other));
     }
 
-    /// Returns the edges, in no order. O(slots).
+    /// Returns the edges, in no order. O(slots + pairs that wait).
     pub fn edges(&self) -> Vec<Edge> {
-        let edges = self.names.iter().flat_map(|leaving| {
-            let used = leaving.slots.iter().filter(|slot| slot.to != FREE);
-            used.map(|slot| Edge { from: leaving.from, to: slot.to, n: slot.n, people: u64::from(slot.people) })
-        });
-        edges.collect()
+        self.parts.iter().flat_map(Part::edges).collect()
     }
 
     /// Returns the bytes that it takes.
     pub fn size_bytes(&self) -> usize {
-        let slots: usize = self.names.iter().map(|leaving| leaving.slots.capacity()).sum();
-        size_of::<Slot>() * slots + size_of::<Leaving>() * self.names.capacity()
-    }
-
-    fn leaving(&mut self, from: u32) -> &mut Leaving {
-        let idx = self.names.binary_search_by_key(&from, |leaving| leaving.from).unwrap_or_else(|idx| {
-            self.names.insert(idx, Leaving { from, slots: Vec::new(), n_used: 0 });
-            idx
-        });
-        let leaving = &mut self.names[idx];
-        leaving.grow_to(leaving.n_used + 1);
-        leaving
+        let of_part = |part: &Part| size_of::<Slot>() * part.slots.capacity() + size_of::<NewPair>() * part.waiting.capacity();
+        self.parts.iter().map(of_part).sum::<usize>() + size_of::<Part>() * self.parts.capacity()
     }
 }
 
-impl Leaving {
-    /// Returns the slot of an edge, taking a free one where there is none.
+impl Part {
+    /// Counts the pairs that wait. O(pairs).
+    #[cold]
+    fn settle(&mut self) {
+        self.grow_to(self.n_used + 1);
+        let mut waiting = std::mem::take(&mut self.waiting);
+        for pair in waiting.drain(..) {
+            let slot = self.slot(u64::from(pair.from) << 32 | u64::from(pair.to));
+            slot.n += 1;
+            slot.people += u32::from(slot.last_actor != pair.actor);
+            slot.last_actor = pair.actor;
+        }
+        self.waiting = waiting;
+    }
+
+    fn merge(&mut self, mut other: Part) {
+        self.settle();
+        other.settle();
+        self.waiting = Vec::new();
+        if self.slots.len() < other.slots.len() {
+            std::mem::swap(self, &mut other);
+        }
+        // With room for all: keys that come in the order of another table would otherwise crowd one part of this one.
+        self.grow_to(self.n_used + other.n_used);
+        for theirs in other.slots.iter().filter(|slot| slot.key != FREE) {
+            let slot = self.slot(theirs.key);
+            slot.n += theirs.n;
+            slot.people += theirs.people;
+        }
+    }
+
+    fn edges(&self) -> Vec<Edge> {
+        if !self.waiting.is_empty() {
+            let mut settled = self.clone();
+            settled.settle();
+            return settled.edges();
+        }
+        let used = self.slots.iter().filter(|slot| slot.key != FREE);
+        let edge = |slot: &Slot| Edge { from: (slot.key >> 32) as u32, to: slot.key as u32, n: slot.n, people: u64::from(slot.people) };
+        used.map(edge).collect()
+    }
+
+    /// Returns the slot of a key, taking a free one where there is none.
     #[inline]
-    fn slot(&mut self, to: u32) -> &mut Slot {
-        let mut idx = self.seek(to);
-        if self.slots[idx].to == FREE {
-            idx = self.insert(idx, to);
+    fn slot(&mut self, key: u64) -> &mut Slot {
+        let mut idx = self.seek(key);
+        if self.slots[idx].key == FREE {
+            idx = self.insert(idx, key);
         }
         &mut self.slots[idx]
     }
 
-    /// Returns the position of an edge, or the free one where it belongs.
+    /// Returns the position of the key, or the free one where it belongs.
     #[inline]
-    fn seek(&self, to: u32) -> usize {
+    fn seek(&self, key: u64) -> usize {
         let mask = self.slots.len() - 1;
-        // Fibonacci hashing: the high bits of the product depend on all bits of the code.
-        let mut idx = (u64::from(to).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize & mask;
-        while self.slots[idx].to != to && self.slots[idx].to != FREE {
+        let hash = (key ^ key >> 29).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mut idx = (hash >> 32) as usize & mask;
+        while self.slots[idx].key != key && self.slots[idx].key != FREE {
             idx = (idx + 1) & mask;
         }
         idx
     }
 
     #[cold]
-    fn insert(&mut self, idx: usize, to: u32) -> usize {
+    fn insert(&mut self, idx: usize, key: u64) -> usize {
         self.n_used += 1;
-        let idx = if self.grow_to(self.n_used) { self.seek(to) } else { idx };
-        self.slots[idx] = Slot { to, ..FREE_SLOT };
+        let idx = if self.grow_to(self.n_used) { self.seek(key) } else { idx };
+        self.slots[idx] = Slot { key, ..FREE_SLOT };
         idx
     }
 
-    /// Makes room for some edges; tells whether slots were moved.
+    /// Makes room for some keys; tells whether slots were moved.
     fn grow_to(&mut self, n_used: usize) -> bool {
         let n_slots = (n_used * 4 / 3 + 1).next_power_of_two();
         if n_slots <= self.slots.len() {
             return false;
         }
         for slot in std::mem::replace(&mut self.slots, vec![FREE_SLOT; n_slots]) {
-            if slot.to != FREE {
-                let to = self.seek(slot.to);
+            if slot.key != FREE {
+                let to = self.seek(slot.key);
                 self.slots[to] = slot;
             }
         }
         true
     }
-}
-
-/// Names whose pairs are sorted by counting; one of `scratch`'s uses per name costs less than a comparison per pair.
-const COUNTED_NAMES: usize = 1 << 16;
-
-/// Sorts pairs by where they begin; those that begin at one name stay in their order.
-fn sort_by_from(pairs: &mut Vec<NewPair>, scratch: &mut Vec<NewPair>) {
-    // START is the largest code: it goes to the first place.
-    let place = |pair: &NewPair| pair.from.wrapping_add(1) as usize;
-    let n_places = pairs.iter().map(place).max().map_or(0, |place| place + 1);
-    if n_places > COUNTED_NAMES || n_places > 4 * pairs.len() {
-        pairs.sort_by_key(|pair| pair.from);
-        return;
-    }
-    let mut starts = vec![0_u32; n_places];
-    pairs.iter().for_each(|pair| starts[place(pair)] += 1);
-    let mut start = 0;
-    for count in &mut starts {
-        start += std::mem::replace(count, start);
-    }
-    scratch.resize(pairs.len(), NewPair { from: 0, to: 0, actor: 0 });
-    for pair in pairs.iter() {
-        let start = &mut starts[place(pair)];
-        scratch[*start as usize] = *pair;
-        *start += 1;
-    }
-    std::mem::swap(pairs, scratch);
 }
 
 impl Serialize for PairTable {

@@ -191,17 +191,15 @@ impl Operator for Transitions {
             for partial in std::iter::once(&mut out.total).chain(&mut out.split) {
                 partial.gaps_us.resize(timed.len(), Durations::default());
             }
-            let mut add = |anchor: usize, from: u32, to: u32, gap_us: i64| {
-                if let Some(position) = timed.position(from, to) {
-                    out.each(view.group(anchor), |partial| partial.gaps_us[position].push(gap_us));
-                }
+            let mut add = |anchor: usize, position: usize, gap_us: i64| {
+                out.each(view.group(anchor), |partial| partial.gaps_us[position].push(gap_us));
             };
             if plan.repeats == Repeats::Keep && view.shard.interactive.is_none() {
-                for_each_neighbour(plan, view, &timed.begins_at(), add);
+                for_each_timed(plan, view, timed, add);
             } else {
                 for_each_pair(plan, view, |pair| {
-                    if pair.next.is_some() {
-                        add(pair.anchor, pair.from, pair.to, pair.gap_us);
+                    if let Some(position) = pair.next.and_then(|_| timed.position(pair.from, pair.to)) {
+                        add(pair.anchor, position, pair.gap_us);
                     }
                 });
             }
@@ -215,7 +213,6 @@ impl Operator for Transitions {
                 tally.add(&pair);
             }
         });
-        split.iter_mut().chain([&mut total]).for_each(Tally::count);
         let n_scanned = u32::try_from(view.shard.n_actors()).ok().and_then(|n_actors| out.total.n_scanned.checked_add(n_actors));
         out.total.n_scanned = n_scanned.expect("fewer than 2^32 actors");
     }
@@ -319,48 +316,31 @@ impl Partial {
     }
 }
 
-/// Pairs that are counted together.
-const BATCH: usize = 1 << 18;
-
 /// Counts of one shard while it is scanned.
 struct Tally<'a> {
     partial: &'a mut Partial,
-    /// Pairs that wait to be counted.
-    waiting: Vec<NewPair>,
-    scratch: Vec<NewPair>,
-    last_case_actor: Option<u32>,
-    last_pair_actor: Option<u32>,
+    last_case_actor: Option<usize>,
+    last_pair_actor: Option<usize>,
     /// Number of the first actor of the shard.
     first_actor: u32,
 }
 
 impl<'a> Tally<'a> {
     fn new(partial: &'a mut Partial) -> Self {
-        let first_actor = partial.n_scanned;
-        Self { partial, waiting: Vec::new(), scratch: Vec::new(), last_case_actor: None, last_pair_actor: None, first_actor }
+        Self { first_actor: partial.n_scanned, partial, last_case_actor: None, last_pair_actor: None }
     }
 
     #[inline]
     fn add(&mut self, pair: &Pair) {
-        if self.waiting.len() == BATCH {
-            self.count();
+        self.partial.edges.add(NewPair { from: pair.from, to: pair.to, actor: self.first_actor + pair.actor_idx as u32 });
+        self.partial.n_pairs += 1;
+        self.partial.pair_people += u64::from(self.last_pair_actor != Some(pair.actor_idx));
+        self.last_pair_actor = Some(pair.actor_idx);
+        if pair.from == START {
+            self.partial.n_cases += 1;
+            self.partial.case_people += u64::from(self.last_case_actor != Some(pair.actor_idx));
+            self.last_case_actor = Some(pair.actor_idx);
         }
-        self.waiting.push(NewPair { from: pair.from, to: pair.to, actor: self.first_actor + pair.actor_idx as u32 });
-    }
-
-    /// Counts what waits.
-    fn count(&mut self) {
-        self.partial.n_pairs += self.waiting.len() as u64;
-        for pair in &self.waiting {
-            self.partial.pair_people += u64::from(self.last_pair_actor != Some(pair.actor));
-            self.last_pair_actor = Some(pair.actor);
-            if pair.from == START {
-                self.partial.n_cases += 1;
-                self.partial.case_people += u64::from(self.last_case_actor != Some(pair.actor));
-                self.last_case_actor = Some(pair.actor);
-            }
-        }
-        self.partial.edges.add(&mut self.waiting, &mut self.scratch);
     }
 }
 
@@ -438,22 +418,30 @@ fn pairs_among<C: Code>(plan: &Plan, view: &View, names: &[C], mut take: impl Fn
     });
 }
 
-/// Calls `take` with the earlier row, both names and the gap in microseconds of each pair of two rows of one case, where
-/// the earlier has a name that is wanted and counts; every row must be user activity.
+/// Calls `take` with the earlier row, the position of the edge and the gap in microseconds of each pair of a timed edge
+/// that counts; every row must be user activity.
 ///
-/// O(rows) to find those with the name, without a branch per row; then O(actors + rows with the name).
-fn for_each_neighbour(plan: &Plan, view: &View, wanted: &[bool], mut take: impl FnMut(usize, u32, u32, i64)) {
+/// O(rows) to find those where a timed edge begins, without a branch per row; then O(actors + such rows).
+fn for_each_timed(plan: &Plan, view: &View, timed: &Timed, mut take: impl FnMut(usize, usize, i64)) {
     let (names, time_us) = (view.shard.name, view.shard.time_us);
     let mut found = Vec::new();
-    names.rows_with(wanted, &mut found);
+    names.rows_with(&timed.begins_at(), &mut found);
+    // Most neighbours are on no timed edge; the last row has none.
+    found.retain(|row| {
+        let row = *row as usize;
+        row + 1 < names.len() && timed.position(names.get(row), names.get(row + 1)).is_some()
+    });
     let mut found = found.iter().map(|row| *row as usize).peekable();
     for (_, rows) in view.journeys() {
         while found.next_if(|row| *row < rows.start).is_some() {}
-        // The last row of an actor has no neighbour.
+        // The last row of an actor is followed by another's.
         while let Some(row) = found.next_if(|row| row + 1 < rows.end) {
             let gap_us = time_us[row + 1] - time_us[row];
-            if plan.session_gap_us.is_none_or(|most_us| gap_us <= most_us) && view.admits(row) {
-                take(row, names.get(row), names.get(row + 1), gap_us);
+            if plan.session_gap_us.is_none_or(|most_us| gap_us <= most_us)
+                && view.admits(row)
+                && let Some(position) = timed.position(names.get(row), names.get(row + 1))
+            {
+                take(row, position, gap_us);
             }
         }
     }

@@ -122,23 +122,17 @@ fn tables_count_like_a_map() {
     let mut tables = [PairTable::default(), PairTable::default()];
     let mut expected: BTreeMap<(u32, u32), (u64, BTreeSet<u32>)> = BTreeMap::new();
     let mut state = 1_u64;
-    let (mut waiting, mut scratch) = (Vec::new(), Vec::new());
-    for actor in 0..300 {
+    for actor in 0..30_000 {
         let table = &mut tables[usize::from(actor >= 10)];
         for _ in 0..40 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let from = Some((state >> 40) as u32 % 60).filter(|from| *from > 0).unwrap_or(START);
             let to = [END, OPEN].get((state >> 50) as usize % 50).copied().unwrap_or((state >> 45) as u32 % 50);
-            waiting.push(NewPair { from, to, actor });
-            // Few pairs at a time, and many.
-            if actor % 2 == 0 {
-                table.add(&mut waiting, &mut scratch);
-            }
+            table.add(NewPair { from, to, actor });
             let (n, people) = expected.entry((from, to)).or_default();
             *n += 1;
             people.insert(actor);
         }
-        table.add(&mut waiting, &mut scratch);
     }
     let [few, many] = tables;
     assert_ne!(few.size_bytes(), many.size_bytes());
