@@ -102,6 +102,7 @@ fn questions() -> Vec<(String, String, Vec<&'static str>)> {
                 vec!["--by", "device"],
                 vec!["--where", "product = 'hat'", "--by", "date_trunc('day', time)"],
                 vec!["--versus", "size > 5", "--actors", "n_events > 2"],
+                vec!["--by", "substr(actor, 1, 2)"],
             ];
             questions.push((id.clone(), sample.as_str().unwrap().to_owned(), modifiers[idx % modifiers.len()].clone()));
         }
@@ -153,4 +154,18 @@ fn a_few_new_rows_leave_the_others_where_they_are_and_count_at_once() {
     ok(&["rebuild", dir.path().to_str().unwrap()]);
     assert_eq!(segments(dir.path()).len(), 1);
     assert_eq!(all_answers(dir.path(), "2"), expected);
+}
+
+#[test]
+fn many_small_imports_make_few_segments() {
+    let world = generate(6, &Options { n_actors: 12, n_events: 80, ..Options::varied(6) });
+    let lines = lines(&world);
+    let (first, late) = lines.split_at(lines.len() - 25);
+    let mut parts = vec![first.to_vec()];
+    parts.extend(late.chunks(1).map(<[String]>::to_vec));
+    let dir = imported(&parts, "2");
+    let n_segments = segments(dir.path()).len();
+    assert!((2..=5).contains(&n_segments), "{n_segments}");
+    let whole = imported(&[lines], "2");
+    assert_eq!(all_answers(dir.path(), "1"), all_answers(whole.path(), "1"));
 }

@@ -389,7 +389,12 @@ impl RowText {
                 let values = expression.compiled.evaluate(&batch).map_err(|error| expression.failed(error))?;
                 let values = cast(&values, &DataType::Utf8).map_err(|error| expression.failed(error))?;
                 let mut labels = Labels::default();
-                let codes = values.as_string::<i32>().iter().map(|label| labels.intern(label)).collect();
+                let values = values.as_string::<i32>();
+                // Only texts that somebody's row has are groups.
+                let mut codes = vec![NO_CODE; shard.n_rows()];
+                for row in shard.owned_rows() {
+                    codes[row] = labels.intern(values.is_valid(row).then(|| values.value(row)));
+                }
                 Ok(Texts { codes: PerRow::Rows(codes), labels: labels.labels })
             }
         }

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::StoreError;
 
 /// The format of the store that this program writes, and the newest that it reads.
-pub const FORMAT: u32 = 1;
+///
+/// 2: timelines with codes of several widths, and an actor whole in one segment.
+pub const FORMAT: u32 = 2;
 
 /// Shards that a new workspace has: enough for the cores of a large machine, few enough for a small file each.
 const N_SHARDS: u32 = 64;
@@ -19,6 +21,7 @@ const N_SHARDS: u32 = 64;
 pub struct Workspace {
     root: PathBuf,
     n_shards: u32,
+    format: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -40,9 +43,8 @@ impl Workspace {
             return Self::open(root);
         }
         fs::create_dir_all(root.join("store")).map_err(StoreError::io(&root.join("store"), "making the store"))?;
-        let text = serde_json::to_vec(&Card { format: FORMAT, n_shards }).expect("a card is plain data");
-        write_atomically(&card, &text)?;
-        Ok(Self { root: root.to_owned(), n_shards })
+        write_card(root, &Card { format: FORMAT, n_shards })?;
+        Ok(Self { root: root.to_owned(), n_shards, format: FORMAT })
     }
 
     /// Opens a workspace.
@@ -62,7 +64,15 @@ impl Workspace {
             return Err(StoreError::Newer { root: root.to_owned(), found });
         }
         let card: Card = serde_json::from_value(card).map_err(|error| StoreError::damaged(&path, error))?;
-        Ok(Self { root: root.to_owned(), n_shards: card.n_shards.max(1) })
+        Ok(Self { root: root.to_owned(), n_shards: card.n_shards.max(1), format: card.format })
+    }
+
+    /// Says that the store is written in this program's format from now on, so that an older program refuses it.
+    pub(crate) fn raise_format(&self, _lock: &WriteLock) -> Result<(), StoreError> {
+        if self.format == FORMAT {
+            return Ok(());
+        }
+        write_card(&self.root, &Card { format: FORMAT, n_shards: self.n_shards })
     }
 
     /// Returns the folder.
@@ -108,6 +118,10 @@ impl Workspace {
         write(&mut file).map_err(StoreError::io(&path, "writing the lock"))?;
         Ok(WriteLock { _file: file })
     }
+}
+
+fn write_card(root: &Path, card: &Card) -> Result<(), StoreError> {
+    write_atomically(&root.join("store/workspace.json"), &serde_json::to_vec(card).expect("a card is plain data"))
 }
 
 /// The right to write a workspace; given back when dropped, also by a process that dies.

@@ -24,7 +24,9 @@ use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderB
 use std::sync::Arc;
 
 use super::segment::{Collected, CollectedColumn, Segment, SegmentWriter, Shape, ShardData, rows_schema, write_dictionaries, write_error};
-use super::{ACTOR_KIND, ANONYMOUS, CARD, Card, ColumnSpec, KeptOpen, MAX_DISTINCT, SourceCard, Timelines, Wanted, folder, read_card};
+use super::{
+    ACTOR_KIND, ANONYMOUS, CARD, Card, ColumnSpec, KeptOpen, MAX_DISTINCT, SegmentCard, SourceCard, Timelines, Wanted, folder, read_card,
+};
 use crate::StoreError;
 use crate::hash::{content_hashes, id_hash, shard_of};
 use crate::identity::Identity;
@@ -42,8 +44,9 @@ pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
 
 /// Brings the timelines up to the log: adds what is new, or makes all anew when the spec asks for other columns.
 ///
-/// O(new rows log rows), plus the rows of small segments that are merged.
-pub fn update(workspace: &Workspace, log: &Log, wanted: &Wanted, _lock: &WriteLock, progress: Progress) -> Result<(), StoreError> {
+/// O(new rows log rows), plus all rows of actors who did something new and of small segments that are merged, and
+/// O(actors) of all segments.
+pub fn update(workspace: &Workspace, log: &Log, wanted: &Wanted, lock: &WriteLock, progress: Progress) -> Result<(), StoreError> {
     let folder = folder(workspace);
     let columns = wanted.columns.as_slice();
     fs::create_dir_all(&folder).map_err(StoreError::io(&folder, "making the timelines"))?;
@@ -88,6 +91,7 @@ pub fn update(workspace: &Workspace, log: &Log, wanted: &Wanted, _lock: &WriteLo
     if new_files.is_empty() && card.dictionaries.is_some() {
         return write_card(&folder, &card);
     }
+    workspace.raise_format(lock)?;
     let spill = folder.join("spill");
     let _ = fs::remove_dir_all(&spill);
     let mut builder = Builder::new(workspace, columns, old_timelines.as_deref().map(|old| (old, &card)), &identity, spill.clone());
@@ -106,9 +110,9 @@ pub fn update(workspace: &Workspace, log: &Log, wanted: &Wanted, _lock: &WriteLo
     let mut dealer = builder.dealer;
     let mut n_rows = dealer.n_rows;
     let mut n_kept = card.segments.len();
-    while n_kept > 0 && card.segments[n_kept - 1].n_live() <= 4 * n_rows.max(1) {
+    while n_kept > 0 && card.segments[n_kept - 1].n_new() <= 4 * n_rows.max(1) {
         n_kept -= 1;
-        n_rows += card.segments[n_kept].n_live();
+        n_rows += card.segments[n_kept].n_new();
     }
     let (n_replaced, n_all) = card.segments.iter().fold((0, 0), |(a, b), card| (a + card.n_replaced, b + card.n_rows));
     if n_replaced > n_all / 3 {
@@ -149,7 +153,7 @@ pub fn update(workspace: &Workspace, log: &Log, wanted: &Wanted, _lock: &WriteLo
         segment.n_replaced += replaced.into_inner();
     }
     card.segments.truncate(n_kept);
-    card.segments.push(writer.finish()?);
+    card.segments.push(SegmentCard { n_new: Some(n_rows), ..writer.finish()? });
     card.has_whole_actors = true;
     let dictionaries = format!("{:08}-dictionaries.arrow", card.next);
     write_dictionaries(&folder.join(&dictionaries), &dealer.names, &dealer.dictionaries)?;

@@ -1,7 +1,8 @@
 //! Timelines: the log's events, sorted by actor and time, as columns that are mapped into memory without decoding.
 //!
 //! A generation is a set of segments; each segment holds every shard's part of some log files.
-//! New events become a small segment, which is merged while reading and compacted later (docs/store.md).
+//! New events become a small segment with the whole timelines of their actors; larger ones stay as they are, and are
+//! compacted later (docs/store.md).
 
 pub mod accounts;
 mod build;
@@ -130,12 +131,20 @@ pub(crate) struct SegmentCard {
     /// Rows of actors who stand in a later segment too.
     #[serde(default)]
     pub n_replaced: u64,
+    /// Rows that were new when it was written, those of the segments merged into it included; all of them unless said.
+    #[serde(default)]
+    pub n_new: Option<u64>,
 }
 
 impl SegmentCard {
     /// Returns the number of rows that count.
     pub fn n_live(&self) -> u64 {
         self.n_rows - self.n_replaced
+    }
+
+    /// Returns the number of rows that it brought: how large it is for the question of what to merge.
+    pub fn n_new(&self) -> u64 {
+        self.n_new.unwrap_or(self.n_rows)
     }
 }
 
@@ -174,7 +183,8 @@ pub struct Timelines {
 pub struct KeptOpen(Mutex<BTreeMap<PathBuf, (Vec<u8>, Arc<Timelines>)>>);
 
 impl KeptOpen {
-    /// Returns the timelines that lie in a folder with a card, opening them where they are not open; `None` without a card.
+    /// Returns the timelines that lie in a folder with a card, opening them where they are not open; `None` without a card
+    /// that this version reads.
     fn open(&self, folder: &Path, n_shards: usize) -> Result<Option<Arc<Timelines>>, StoreError> {
         let Some(text) = read_card_text(folder)? else { return Ok(None) };
         let kept = |kept: &mut BTreeMap<PathBuf, (Vec<u8>, Arc<Timelines>)>| {
@@ -184,7 +194,11 @@ impl KeptOpen {
         if let Some(timelines) = kept(&mut self.0.lock().expect(NO_PANIC)) {
             return Ok(Some(timelines));
         }
-        let timelines = Arc::new(Timelines::open_card(folder, &parse_card(folder, &text)?, n_shards)?);
+        let card = parse_card(folder, &text)?;
+        if !card.is_readable() {
+            return Ok(None);
+        }
+        let timelines = Arc::new(Timelines::open_card(folder, &card, n_shards)?);
         self.0.lock().expect(NO_PANIC).insert(folder.to_owned(), (text, timelines.clone()));
         Ok(Some(timelines))
     }
@@ -223,7 +237,13 @@ impl Timelines {
             sources_of_name: card.sources_of_name.clone(),
             n_identified: card.n_identified,
             n_merged: card.n_merged,
-            generation: format!("{:?} {:?}", card.dictionaries, card.segments.iter().map(|segment| &segment.rows).collect::<Vec<_>>()),
+            // File numbers begin again after a rebuild; the log only grows.
+            generation: format!(
+                "{} {:?} {:?}",
+                card.covered.len(),
+                card.dictionaries,
+                card.segments.iter().map(|segment| &segment.rows).collect::<Vec<_>>()
+            ),
             segments: segments?,
             n_shards,
         })

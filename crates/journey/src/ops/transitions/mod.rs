@@ -197,9 +197,11 @@ impl Operator for Transitions {
             if plan.repeats == Repeats::Keep && view.shard.interactive.is_none() {
                 for_each_timed(plan, view, timed, add);
             } else {
-                for_each_pair(plan, view, |pair| {
-                    if let Some(position) = pair.next.and_then(|_| timed.position(pair.from, pair.to)) {
-                        add(pair.anchor, position, pair.gap_us);
+                for_each_pair(plan, view, |_, from, to, anchor, row| {
+                    if anchor != row
+                        && let Some(position) = timed.position(from, to)
+                    {
+                        add(anchor, position, view.shard.time_us[row] - view.shard.time_us[anchor]);
                     }
                 });
             }
@@ -207,10 +209,10 @@ impl Operator for Transitions {
         }
         let mut total = Tally::new(&mut out.total);
         let mut split: Vec<Tally> = out.split.iter_mut().map(Tally::new).collect();
-        for_each_pair(plan, view, |pair| {
-            total.add(&pair);
-            if let Some(tally) = split.get_mut(view.group(pair.anchor) as usize) {
-                tally.add(&pair);
+        for_each_pair(plan, view, |actor_idx, from, to, anchor, _| {
+            total.add(actor_idx, from, to);
+            if let Some(tally) = split.get_mut(view.group(anchor) as usize) {
+                tally.add(actor_idx, from, to);
             }
         });
         let n_scanned = u32::try_from(view.shard.n_actors()).ok().and_then(|n_actors| out.total.n_scanned.checked_add(n_actors));
@@ -285,10 +287,10 @@ impl Operator for Transitions {
             },
             _ => return false,
         };
-        for_each_pair(plan, view, |pair| {
-            if wanted.is_none_or(|wanted| wanted == (pair.from, pair.to)) {
-                let rows = [pair.anchor, pair.next.unwrap_or(pair.anchor)];
-                sink.add(view, &plan.names, pair.actor_idx, if pair.next.is_some() { &rows } else { &rows[..1] });
+        for_each_pair(plan, view, |actor_idx, from, to, anchor, row| {
+            if wanted.is_none_or(|wanted| wanted == (from, to)) {
+                let rows = [anchor, row];
+                sink.add(view, &plan.names, actor_idx, if anchor == row { &rows[..1] } else { &rows });
             }
         });
         true
@@ -331,30 +333,17 @@ impl<'a> Tally<'a> {
     }
 
     #[inline]
-    fn add(&mut self, pair: &Pair) {
-        self.partial.edges.add(NewPair { from: pair.from, to: pair.to, actor: self.first_actor + pair.actor_idx as u32 });
+    fn add(&mut self, actor_idx: usize, from: u32, to: u32) {
+        self.partial.edges.add(NewPair { from, to, actor: self.first_actor + actor_idx as u32 });
         self.partial.n_pairs += 1;
-        self.partial.pair_people += u64::from(self.last_pair_actor != Some(pair.actor_idx));
-        self.last_pair_actor = Some(pair.actor_idx);
-        if pair.from == START {
+        self.partial.pair_people += u64::from(self.last_pair_actor != Some(actor_idx));
+        self.last_pair_actor = Some(actor_idx);
+        if from == START {
             self.partial.n_cases += 1;
-            self.partial.case_people += u64::from(self.last_case_actor != Some(pair.actor_idx));
-            self.last_case_actor = Some(pair.actor_idx);
+            self.partial.case_people += u64::from(self.last_case_actor != Some(actor_idx));
+            self.last_case_actor = Some(actor_idx);
         }
     }
-}
-
-/// One pair of neighbours.
-struct Pair {
-    actor_idx: usize,
-    from: u32,
-    to: u32,
-    /// The earlier row, or the only one.
-    anchor: usize,
-    /// The later row where both nodes are events.
-    next: Option<usize>,
-    /// Time between the rows in microseconds; 0 where there is one.
-    gap_us: i64,
 }
 
 /// Calls `take` with each case of the selected actors and the node that ends it. O(rows).
@@ -381,9 +370,11 @@ fn last_active_us(view: &View, session: &Range<usize>) -> i64 {
     view.shard.time_us[last]
 }
 
-/// Calls `take` with each pair whose anchor counts. O(rows).
+/// Calls `take` with the actor, both nodes, the anchor and the later row of each pair whose anchor counts. O(rows).
+///
+/// The later row is the anchor where one of the nodes is no event.
 #[inline]
-fn for_each_pair(plan: &Plan, view: &View, take: impl FnMut(Pair)) {
+fn for_each_pair(plan: &Plan, view: &View, take: impl FnMut(usize, u32, u32, usize, usize)) {
     match view.shard.name {
         Codes::Byte(names) => pairs_among(plan, view, names, take),
         Codes::Short(names) => pairs_among(plan, view, names, take),
@@ -392,28 +383,22 @@ fn for_each_pair(plan: &Plan, view: &View, take: impl FnMut(Pair)) {
 }
 
 #[inline]
-fn pairs_among<C: Code>(plan: &Plan, view: &View, names: &[C], mut take: impl FnMut(Pair)) {
-    let time_us = view.shard.time_us;
+fn pairs_among<C: Code>(plan: &Plan, view: &View, names: &[C], mut take: impl FnMut(usize, u32, u32, usize, usize)) {
     let collapses = plan.repeats == Repeats::Collapse;
     let admits_all = view.admits_all();
     for_each_case(plan, view, |actor_idx, rows, end| {
-        let admits = |row: usize| admits_all || view.admits(row);
-        let (mut anchor, mut from) = (rows.start, names[rows.start].code());
-        if admits(anchor) {
-            take(Pair { actor_idx, from: START, to: from, anchor, next: None, gap_us: 0 });
-        }
-        for row in rows.start + 1..rows.end {
-            let to = names[row].code();
+        let (mut anchor, mut from) = (rows.start, START);
+        let last = rows.end;
+        // The row after the last one stands for the end.
+        for row in rows.start..=last {
+            let to = if row == last { end } else { names[row].code() };
             if collapses && from == to {
                 continue;
             }
-            if admits(anchor) {
-                take(Pair { actor_idx, from, to, anchor, next: Some(row), gap_us: time_us[row] - time_us[anchor] });
+            if admits_all || view.admits(anchor) {
+                take(actor_idx, from, to, anchor, if row == last { anchor } else { row });
             }
             (anchor, from) = (row, to);
-        }
-        if admits(anchor) {
-            take(Pair { actor_idx, from, to: end, anchor, next: None, gap_us: 0 });
         }
     });
 }
