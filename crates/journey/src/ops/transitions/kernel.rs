@@ -227,9 +227,22 @@ impl Timed {
         self.edges.len()
     }
 
-    /// Returns which names an edge begins at, shape `[names]`.
-    pub fn begins_at(&self) -> Vec<bool> {
-        self.starts.windows(2).map(|pair| pair[0] < pair[1]).collect()
+    /// Returns a table of the positions; `None` where it would be too large for the caches. O(names × names with an edge).
+    pub fn positions(&self) -> Option<Positions> {
+        let n_names = self.starts.len() - 1;
+        let mut row_of_name = vec![0; n_names];
+        let mut table = vec![NO_POSITION; n_names];
+        for (name, pair) in self.starts.windows(2).enumerate().filter(|(_, pair)| pair[0] < pair[1]) {
+            row_of_name[name] = table.len() as u32;
+            table.resize(table.len() + n_names, NO_POSITION);
+            if table.len() > POSITIONS_MAX {
+                return None;
+            }
+            for position in pair[0]..pair[1] {
+                table[row_of_name[name] as usize + self.edges[position as usize].1 as usize] = u16::try_from(position).ok()?;
+            }
+        }
+        Some(Positions { row_of_name, table })
     }
 
     /// Returns the position of an edge between events. O(timed edges out of `from`).
@@ -237,5 +250,27 @@ impl Timed {
     pub fn position(&self, from: u32, to: u32) -> Option<usize> {
         let (start, end) = (self.starts[from as usize] as usize, self.starts[from as usize + 1] as usize);
         self.edges[start..end].iter().position(|edge| edge.1 == to).map(|idx| start + idx)
+    }
+}
+
+/// Most cells of a table of positions: 1 MiB.
+const POSITIONS_MAX: usize = 1 << 19;
+const NO_POSITION: u16 = u16::MAX;
+
+/// The positions of timed edges, looked up without a branch.
+#[derive(Debug)]
+pub struct Positions {
+    /// Where the cells of each name begin; the first ones, which are of no edge, stand for all names without any.
+    row_of_name: Vec<u32>,
+    /// Shape `[1 + names with an edge][names]`.
+    table: Vec<u16>,
+}
+
+impl Positions {
+    /// Returns what [`Timed::position`] does. O(1).
+    #[inline]
+    pub fn get(&self, from: u32, to: u32) -> Option<usize> {
+        let position = self.table[self.row_of_name[from as usize] as usize + to as usize];
+        (position != NO_POSITION).then_some(position as usize)
     }
 }

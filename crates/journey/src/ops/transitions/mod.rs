@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::derive;
 use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, Operator, Panel, Unit, View};
 use crate::stats::Durations;
-use kernel::{END, Edge, NewPair, OPEN, PairTable, START, Timed};
+use kernel::{END, Edge, NewPair, OPEN, PairTable, Positions, START, Timed};
 
 /// Says that the interval treats units of one person as independent (METRICS C6).
 const CLUSTERED: &str = "clustered";
@@ -194,8 +194,9 @@ impl Operator for Transitions {
             let mut add = |anchor: usize, position: usize, gap_us: i64| {
                 out.each(view.group(anchor), |partial| partial.gaps_us[position].push(gap_us));
             };
-            if plan.repeats == Repeats::Keep && view.shard.interactive.is_none() {
-                for_each_timed(plan, view, timed, add);
+            let is_plain = plan.repeats == Repeats::Keep && view.shard.interactive.is_none();
+            if let Some(positions) = timed.positions().filter(|_| is_plain) {
+                for_each_timed(plan, view, &positions, add);
             } else {
                 for_each_pair(plan, view, |_, from, to, anchor, row| {
                     if anchor != row
@@ -215,6 +216,7 @@ impl Operator for Transitions {
                 tally.add(actor_idx, from, to);
             }
         });
+        split.into_iter().chain([total]).for_each(Tally::finish);
         let n_scanned = u32::try_from(view.shard.n_actors()).ok().and_then(|n_actors| out.total.n_scanned.checked_add(n_actors));
         out.total.n_scanned = n_scanned.expect("fewer than 2^32 actors");
     }
@@ -321,6 +323,10 @@ impl Partial {
 /// Counts of one shard while it is scanned.
 struct Tally<'a> {
     partial: &'a mut Partial,
+    n_cases: u64,
+    case_people: u64,
+    n_pairs: u64,
+    pair_people: u64,
     last_case_actor: Option<usize>,
     last_pair_actor: Option<usize>,
     /// Number of the first actor of the shard.
@@ -329,20 +335,29 @@ struct Tally<'a> {
 
 impl<'a> Tally<'a> {
     fn new(partial: &'a mut Partial) -> Self {
-        Self { first_actor: partial.n_scanned, partial, last_case_actor: None, last_pair_actor: None }
+        let first_actor = partial.n_scanned;
+        let (last_case_actor, last_pair_actor) = (None, None);
+        Self { partial, n_cases: 0, case_people: 0, n_pairs: 0, pair_people: 0, last_case_actor, last_pair_actor, first_actor }
     }
 
     #[inline]
     fn add(&mut self, actor_idx: usize, from: u32, to: u32) {
         self.partial.edges.add(NewPair { from, to, actor: self.first_actor + actor_idx as u32 });
-        self.partial.n_pairs += 1;
-        self.partial.pair_people += u64::from(self.last_pair_actor != Some(actor_idx));
+        self.n_pairs += 1;
+        self.pair_people += u64::from(self.last_pair_actor != Some(actor_idx));
         self.last_pair_actor = Some(actor_idx);
         if from == START {
-            self.partial.n_cases += 1;
-            self.partial.case_people += u64::from(self.last_case_actor != Some(actor_idx));
+            self.n_cases += 1;
+            self.case_people += u64::from(self.last_case_actor != Some(actor_idx));
             self.last_case_actor = Some(actor_idx);
         }
+    }
+
+    fn finish(self) {
+        self.partial.n_cases += self.n_cases;
+        self.partial.case_people += self.case_people;
+        self.partial.n_pairs += self.n_pairs;
+        self.partial.pair_people += self.pair_people;
     }
 }
 
@@ -406,17 +421,24 @@ fn pairs_among<C: Code>(plan: &Plan, view: &View, names: &[C], mut take: impl Fn
 /// Calls `take` with the earlier row, the position of the edge and the gap in microseconds of each pair of a timed edge
 /// that counts; every row must be user activity.
 ///
-/// O(rows) to find those where a timed edge begins, without a branch per row; then O(actors + such rows).
-fn for_each_timed(plan: &Plan, view: &View, timed: &Timed, mut take: impl FnMut(usize, usize, i64)) {
-    let (names, time_us) = (view.shard.name, view.shard.time_us);
-    let mut found = Vec::new();
-    names.rows_with(&timed.begins_at(), &mut found);
-    // Most neighbours are on no timed edge; the last row has none.
-    found.retain(|row| {
-        let row = *row as usize;
-        row + 1 < names.len() && timed.position(names.get(row), names.get(row + 1)).is_some()
-    });
-    let mut found = found.iter().map(|row| *row as usize).peekable();
+/// O(rows), without a branch per row; then O(actors + pairs of timed edges).
+fn for_each_timed(plan: &Plan, view: &View, positions: &Positions, take: impl FnMut(usize, usize, i64)) {
+    match view.shard.name {
+        Codes::Byte(names) => timed_among(plan, view, names, positions, take),
+        Codes::Short(names) => timed_among(plan, view, names, positions, take),
+        Codes::Long(names) => timed_among(plan, view, names, positions, take),
+    }
+}
+
+fn timed_among<C: Code>(plan: &Plan, view: &View, names: &[C], positions: &Positions, mut take: impl FnMut(usize, usize, i64)) {
+    let time_us = view.shard.time_us;
+    let mut found = vec![0_u32; names.len()];
+    let mut n_found = 0;
+    for (row, pair) in names.windows(2).enumerate() {
+        found[n_found] = row as u32;
+        n_found += usize::from(positions.get(pair[0].code(), pair[1].code()).is_some());
+    }
+    let mut found = found[..n_found].iter().map(|row| *row as usize).peekable();
     for (_, rows) in view.journeys() {
         while found.next_if(|row| *row < rows.start).is_some() {}
         // The last row of an actor is followed by another's.
@@ -424,7 +446,7 @@ fn for_each_timed(plan: &Plan, view: &View, timed: &Timed, mut take: impl FnMut(
             let gap_us = time_us[row + 1] - time_us[row];
             if plan.session_gap_us.is_none_or(|most_us| gap_us <= most_us)
                 && view.admits(row)
-                && let Some(position) = timed.position(names.get(row), names.get(row + 1))
+                && let Some(position) = positions.get(names[row].code(), names[row + 1].code())
             {
                 take(row, position, gap_us);
             }

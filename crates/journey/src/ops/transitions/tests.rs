@@ -159,6 +159,7 @@ fn timed_edges_are_found_and_no_others() {
     assert_eq!(timed.len(), 3);
     for (from, to) in (0..5).flat_map(|from| (0..5).map(move |to| (from, to))) {
         assert_eq!(timed.position(from, to).is_some(), edges.contains(&(from, to)), "{from} → {to}");
+        assert_eq!(timed.positions().unwrap().get(from, to), timed.position(from, to), "{from} → {to}");
     }
 }
 
