@@ -1,5 +1,5 @@
 // The main way: overview → drop-off → friction → people → one session → back.
-import { ok, test, url, withPage } from "./browser.mjs";
+import { equal, ok, test, url, withPage } from "./browser.mjs";
 
 test("main way: overview, drop-off, friction, people, one session, back", ["DIPTYCH_URL"], () =>
   withPage({}, async (page) => {
@@ -31,6 +31,33 @@ test("main way: overview, drop-off, friction, people, one session, back", ["DIPT
     await panel.waitFor({ state: "hidden" });
     await page.goBack();
     await page.getByRole("heading", { level: 2, name: "The hinge: who uses and who pays" }).waitFor();
+  }),
+);
+
+test("the first screen asks for its report before React is here, and for everything once", ["DIPTYCH_URL"], () =>
+  withPage({}, async (page) => {
+    const asked = [];
+    page.on("request", (request) => {
+      const { pathname } = new URL(request.url());
+      if (pathname.startsWith("/api/")) asked.push(pathname);
+    });
+    let letThrough;
+    const held = new Promise((resolve) => {
+      letThrough = resolve;
+    });
+    await page.route("**/assets/main-*.js", (route) => held.then(() => route.continue()));
+    const report = page.waitForRequest("**/api/report?format=json");
+    await page.goto(url, { waitUntil: "commit" });
+    await report;
+    ok((await page.locator("#root").innerHTML()) === "", "nothing is drawn yet");
+    letThrough();
+    await page.locator(".diptych .value-number").first().waitFor();
+    equal(asked.sort(), ["/api/operators", "/api/report", "/api/workspace"], "requests of the overview");
+
+    asked.length = 0;
+    await page.goto(`${url}/people`);
+    await page.getByRole("heading", { level: 1, name: "People" }).waitFor();
+    ok(!asked.includes("/api/report"), "a screen without the report does not ask for it");
   }),
 );
 

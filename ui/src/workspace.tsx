@@ -1,15 +1,15 @@
 /** What every screen knows: the workspace and its operators. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { createContext, useContext } from "react";
-import { operators, workspace } from "./api/client";
 import type { Operator, Workspace } from "./api/types";
+import { operatorsQuery, workspaceQuery } from "./queries";
 
 export function useWorkspaceQuery() {
-  return useQuery({ queryKey: ["workspace"], queryFn: ({ signal }) => workspace(signal), staleTime: 15_000, refetchOnWindowFocus: true });
+  return useQuery(workspaceQuery);
 }
 
 export function useOperatorsQuery() {
-  return useQuery({ queryKey: ["operators"], queryFn: ({ signal }) => operators(signal), staleTime: Number.POSITIVE_INFINITY });
+  return useQuery(operatorsQuery);
 }
 
 export interface Known {

@@ -1,7 +1,6 @@
 /** Both panels side by side, and the hinge between them. */
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
-import { report } from "../../api/client";
 import type { Cell, DropOff, Fact, Report } from "../../api/types";
 import { count } from "../../format/number";
 import { day } from "../../format/time";
@@ -9,12 +8,13 @@ import { humane, signalName } from "../../format/words";
 import { ExportMenu } from "../../parts/ExportMenu";
 import { Loading, ProblemCard } from "../../parts/States";
 import { Value } from "../../parts/Value";
+import { reportQuery } from "../../queries";
 import { useWorkspace } from "../../workspace";
 import "./overview.css";
 
 export function useReport() {
   const { generation } = useWorkspace();
-  return useQuery({ queryKey: ["report", generation], queryFn: ({ signal }) => report(signal) });
+  return useQuery(reportQuery(generation));
 }
 
 export function Overview() {
