@@ -406,7 +406,7 @@ fn pairs_among<C: Code>(plan: &Plan, view: &View, names: &[C], mut take: impl Fn
         let last = rows.end;
         // The row after the last one stands for the end.
         for row in rows.start..=last {
-            let to = if row == last { end } else { names[row].code() };
+            let to = names.get(row).filter(|_| row < last).map_or(end, |name| name.code());
             if collapses && from == to {
                 continue;
             }
