@@ -245,11 +245,11 @@ impl Timed {
         Some(Positions { row_of_name, table })
     }
 
-    /// Returns the position of an edge between events. O(timed edges out of `from`).
+    /// Returns the position of an edge between events. O(log timed edges out of `from`).
     #[inline]
     pub fn position(&self, from: u32, to: u32) -> Option<usize> {
         let (start, end) = (self.starts[from as usize] as usize, self.starts[from as usize + 1] as usize);
-        self.edges[start..end].iter().position(|edge| edge.1 == to).map(|idx| start + idx)
+        self.edges[start..end].binary_search_by_key(&to, |edge| edge.1).ok().map(|idx| start + idx)
     }
 }
 
