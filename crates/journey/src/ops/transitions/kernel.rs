@@ -50,7 +50,7 @@ const FREE_SLOT: Slot = Slot { key: FREE, n: 0, people: 0, last_actor: NOBODY };
 /// Parts of a table: so many that with a million edges one of them is in the caches of a core.
 const PARTS: usize = 128;
 /// Pairs that wait for their part to be fetched.
-const WAITING: usize = 1 << 14;
+const WAITING: usize = 1 << 11;
 
 /// Counts of pairs.
 ///
