@@ -149,10 +149,10 @@ fn a_newer_workspace_is_refused() {
     let path = file(dir.path(), "web.csv", SHOP_ROWS);
     let root = dir.path().to_str().unwrap();
     ok(&["import", root, &path]);
-    std::fs::write(dir.path().join("store/workspace.json"), r#"{"format": 3, "something": "new"}"#).unwrap();
+    std::fs::write(dir.path().join("store/workspace.json"), r#"{"format": 1000, "something": "new"}"#).unwrap();
     for arguments in [vec!["ask", root, "sessions"], vec!["import", root, &path], vec!["sql", root, "select 1"]] {
         let error = fails(&arguments);
-        assert!(error.contains("format 3") && error.contains("newer diptych"), "{error}");
+        assert!(error.contains("format 1000") && error.contains("newer diptych"), "{error}");
     }
 }
 

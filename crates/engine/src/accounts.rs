@@ -30,7 +30,7 @@ use crate::watch::Watch;
 use crate::workspace::Workbench;
 
 /// Raised when account timelines are made in another way, so that old ones are not used.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// Columns of account timelines beside those of users, in order; that of margin only where the spec says what margin is.
 const OWN_COLUMNS: [(&str, ColumnKind); 8] = [

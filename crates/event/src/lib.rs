@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod actors;
+pub mod index;
 pub mod log;
 pub mod names;
 pub mod spec;

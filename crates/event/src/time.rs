@@ -10,6 +10,8 @@ pub use chrono_tz::Tz as Zone;
 
 /// Microseconds in a second.
 pub const SECOND_US: i64 = 1_000_000;
+/// Microseconds in a minute.
+pub const MINUTE_US: i64 = 60 * SECOND_US;
 /// Microseconds in an hour.
 pub const HOUR_US: i64 = 3_600 * SECOND_US;
 /// Microseconds in 24 hours, which is not always a local day.

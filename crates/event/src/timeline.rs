@@ -3,7 +3,10 @@
 //! A shard holds complete timelines of some actors; rows are sorted by actor, then time, then tie-break
 //! (docs/decisions/0003-order.md).
 
+use std::ops::Range;
+
 use crate::actors::ActorIds;
+use crate::index::Index;
 
 /// Code of a missing text value.
 pub const NO_CODE: u32 = u32::MAX;
@@ -32,6 +35,8 @@ pub struct Shard<'a> {
     pub interactive: Option<&'a [u8]>,
     /// The other columns, in the order of the catalog.
     pub columns: &'a [Column<'a>],
+    /// What was found among the rows beforehand.
+    pub index: Index<'a>,
 }
 
 impl Shard<'_> {
@@ -51,7 +56,7 @@ impl Shard<'_> {
     }
 
     /// Returns the rows of one actor.
-    pub fn rows(&self, actor_idx: usize) -> std::ops::Range<usize> {
+    pub fn rows(&self, actor_idx: usize) -> Range<usize> {
         self.starts[actor_idx] as usize..self.ends[actor_idx] as usize
     }
 }
@@ -112,14 +117,12 @@ impl Codes<'_> {
         }
     }
 
-    /// Adds the rows whose text is wanted to `found`, ascending; `wanted` has an entry per code and may lack the last ones.
-    ///
-    /// O(rows), without a branch per row: codes are compared block by block, and only blocks with a wanted one are looked into.
-    pub fn rows_with(&self, wanted: &[bool], found: &mut Vec<u32>) {
+    /// Tells whether a text is missing among some rows. O(rows), many at a time.
+    pub fn has_missing(&self, rows: Range<usize>) -> bool {
         match self {
-            Self::Byte(codes) => rows_with(codes, wanted, found),
-            Self::Short(codes) => rows_with(codes, wanted, found),
-            Self::Long(codes) => rows_with(codes, wanted, found),
+            Self::Byte(codes) => codes[rows].contains(&u8::MAX),
+            Self::Short(codes) => codes[rows].contains(&u16::MAX),
+            Self::Long(codes) => codes[rows].contains(&NO_CODE),
         }
     }
 
@@ -129,53 +132,13 @@ impl Codes<'_> {
     }
 }
 
-/// Rows that are compared together.
-const BLOCK: usize = 64;
-/// More wanted codes than this are looked up in a table instead of being compared one by one.
-const FEW: usize = 8;
-
-fn rows_with<C: Code>(codes: &[C], wanted: &[bool], found: &mut Vec<u32>) {
-    let few: Vec<C> = wanted.iter().enumerate().filter(|(_, wanted)| **wanted).filter_map(|(code, _)| C::of(code)).take(FEW + 1).collect();
-    if few.is_empty() {
-        return;
-    }
-    let table: Vec<u8> = wanted.iter().map(|wanted| u8::from(*wanted)).collect();
-    let in_table = |code: &C| table.get(code.code() as usize).copied().unwrap_or(0);
-    let (blocks, rest) = codes.as_chunks::<BLOCK>();
-    for (idx, block) in blocks.iter().enumerate() {
-        let mut hits = [0_u8; BLOCK];
-        if few.len() > FEW {
-            hits.iter_mut().zip(block).for_each(|(hit, code)| *hit = in_table(code));
-        } else {
-            for wanted in &few {
-                hits.iter_mut().zip(block).for_each(|(hit, code)| *hit |= u8::from(code == wanted));
-            }
-        }
-        for (word_idx, word) in hits.as_chunks::<8>().0.iter().enumerate() {
-            let mut word = u64::from_le_bytes(*word);
-            while word != 0 {
-                found.push((idx * BLOCK + word_idx * 8) as u32 + word.trailing_zeros() / 8);
-                word &= word - 1;
-            }
-        }
-    }
-    let first = codes.len() - rest.len();
-    found.extend(rest.iter().enumerate().filter(|(_, code)| in_table(code) != 0).map(|(idx, _)| (first + idx) as u32));
-}
-
 /// A code as it is stored.
 pub trait Code: Copy + PartialEq {
-    /// Returns a code as it is stored; `None` where it does not fit.
-    fn of(code: usize) -> Option<Self>;
     /// Returns the code, [`NO_CODE`] for a missing text.
     fn code(self) -> u32;
 }
 
 impl Code for u8 {
-    fn of(code: usize) -> Option<Self> {
-        u8::try_from(code).ok().filter(|code| *code != u8::MAX)
-    }
-
     #[inline]
     fn code(self) -> u32 {
         if self == u8::MAX { NO_CODE } else { u32::from(self) }
@@ -183,10 +146,6 @@ impl Code for u8 {
 }
 
 impl Code for u16 {
-    fn of(code: usize) -> Option<Self> {
-        u16::try_from(code).ok().filter(|code| *code != u16::MAX)
-    }
-
     #[inline]
     fn code(self) -> u32 {
         if self == u16::MAX { NO_CODE } else { u32::from(self) }
@@ -194,10 +153,6 @@ impl Code for u16 {
 }
 
 impl Code for u32 {
-    fn of(code: usize) -> Option<Self> {
-        u32::try_from(code).ok().filter(|code| *code != u32::MAX)
-    }
-
     #[inline]
     fn code(self) -> u32 {
         self
@@ -221,23 +176,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_found_at_every_width_and_by_any_number_of_codes() {
-        for n_rows in [0, 1, 63, 64, 65, 1000] {
-            let codes: Vec<u32> = (0..n_rows).map(|row| if row % 11 == 10 { NO_CODE } else { row * 7 % 23 }).collect();
-            let narrow: Vec<u8> = codes.iter().map(|code| (*code).min(255) as u8).collect();
-            let short: Vec<u16> = codes.iter().map(|code| (*code).min(65_535) as u16).collect();
-            for n_wanted in [0, 1, 3, 8, 9, 20] {
-                let wanted: Vec<bool> = (0..20).map(|code| code % 20 < n_wanted).collect();
-                let expected: Vec<u32> =
-                    (0..n_rows).filter(|row| wanted.get(codes[*row as usize] as usize).is_some_and(|wanted| *wanted)).collect();
-                for codes in [Codes::Byte(&narrow), Codes::Short(&short), Codes::Long(&codes)] {
-                    let mut found = Vec::new();
-                    codes.rows_with(&wanted, &mut found);
-                    assert_eq!(found, expected, "{n_wanted} codes, {n_rows} rows");
-                    assert!(codes.iter().zip(0..).all(|(code, row)| code == codes.get(row)) && codes.len() == n_rows as usize);
-                }
-            }
-            assert_eq!(Codes::Byte(&narrow).iter().collect::<Vec<_>>(), codes);
+    fn codes_are_the_same_at_every_width() {
+        let codes: Vec<u32> = (0..100).map(|row| if row % 11 == 10 { NO_CODE } else { row * 7 % 23 }).collect();
+        let narrow: Vec<u8> = codes.iter().map(|code| (*code).min(255) as u8).collect();
+        let short: Vec<u16> = codes.iter().map(|code| (*code).min(65_535) as u16).collect();
+        for of_width in [Codes::Byte(&narrow), Codes::Short(&short), Codes::Long(&codes)] {
+            assert_eq!(of_width.iter().collect::<Vec<_>>(), codes);
+            assert_eq!((of_width.len(), of_width.get(10)), (codes.len(), NO_CODE));
+            assert!(!of_width.has_missing(0..10) && of_width.has_missing(5..11) && !of_width.has_missing(11..21));
         }
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod testing;
 use std::ops::Range;
 
 use diptych_event::Shard;
+use diptych_event::index::{REST_US, Runs};
 
 /// Walks the sessions among `rows` of one actor: maximal runs with no gap of over `gap_us` after user activity.
 ///
@@ -73,9 +74,51 @@ impl Sessions<'_> {
     }
 }
 
+/// A session that was told by runs alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunSession {
+    /// Its rows.
+    pub rows: Range<usize>,
+    /// Instant of the first row in microseconds.
+    pub began_us: i64,
+    /// Instant of the last row in microseconds.
+    pub ended_us: i64,
+}
+
+/// Tells whether [`sessions_of_runs`] finds the sessions with a gap: every row is user activity, and no run is too long.
+pub fn runs_tell_sessions(shard: &Shard, gap_us: i64) -> bool {
+    shard.interactive.is_none() && gap_us >= REST_US
+}
+
+/// Walks what [`sessions`] does, for the actors of a shard one after the other. O(runs).
+#[inline]
+pub fn sessions_of_runs<'a, 'b>(
+    runs: &'a mut Runs<'b>,
+    rows: &Range<usize>,
+    gap_us: i64,
+) -> impl Iterator<Item = RunSession> + use<'a, 'b> {
+    runs.seek(rows.start);
+    let rows_end = rows.end;
+    std::iter::from_fn(move || {
+        let first = runs.peek_before(rows_end)?;
+        runs.pass();
+        let mut session = RunSession { rows: first.first_row..rows_end, began_us: first.began_us, ended_us: first.ended_us };
+        while let Some(next) = runs.peek_before(rows_end) {
+            if next.began_us - session.ended_us > gap_us {
+                session.rows.end = next.first_row;
+                break;
+            }
+            session.ended_us = next.ended_us;
+            runs.pass();
+        }
+        Some(session)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use diptych_event::actors::ActorIds;
+    use diptych_event::index::OwnedIndex;
     use diptych_event::time::parse_duration;
     use diptych_event::timeline::Codes;
 
@@ -93,6 +136,7 @@ mod tests {
         let time_us: Vec<i64> = times.split_whitespace().map(instant).collect();
         let interactive: Vec<u8> = times.split_whitespace().map(|time| u8::from(!time.ends_with('!'))).collect();
         let zeros = vec![0; time_us.len()];
+        let index = OwnedIndex::new(&[0], &[time_us.len() as u64], &time_us, Codes::Long(&vec![0; time_us.len()]));
         let mut shard = Shard {
             actors: ActorIds { offsets: &[0, 1], text: b"a" },
             starts: &[0],
@@ -103,6 +147,7 @@ mod tests {
             tie: &zeros,
             interactive: Some(&interactive),
             columns: &[],
+            index: index.index(),
         };
         let gap_us = parse_duration(gap).unwrap();
         let found = |shard: &Shard| -> Vec<(usize, usize)> {
@@ -112,6 +157,16 @@ mod tests {
         if !interactive.contains(&0) {
             shard.interactive = None;
             assert_eq!(found(&shard), expected, "all are user activity");
+            if runs_tell_sessions(&shard, gap_us) {
+                let mut runs = shard.index.runs();
+                let of_runs: Vec<RunSession> = sessions_of_runs(&mut runs, &shard.rows(0), gap_us).collect();
+                let session = |(start, end): &(usize, usize)| RunSession {
+                    rows: *start..*end,
+                    began_us: time_us[*start],
+                    ended_us: time_us[*end - 1],
+                };
+                assert_eq!(of_runs, expected.iter().map(session).collect::<Vec<_>>(), "told by runs");
+            }
         }
     }
 

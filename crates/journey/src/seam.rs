@@ -7,7 +7,7 @@
 use std::any::Any;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use diptych_event::account::MARGIN_CENTS;
@@ -323,19 +323,43 @@ impl<T: Copy> PerRow<'_, T> {
 
 /// A condition on rows: all of its parts must hold.
 #[derive(Debug, Clone)]
-pub struct Mask<'a>(pub Vec<PerRow<'a, bool>>);
+pub struct Mask<'a>(pub Vec<Condition<'a>>);
+
+/// One part of a [`Mask`].
+#[derive(Debug, Clone)]
+pub enum Condition<'a> {
+    /// Known for each row.
+    PerRow(PerRow<'a, bool>),
+    /// A whole number lies within bounds; a missing one, `i64::MIN`, lies within none.
+    Within {
+        /// The column, shape `[rows]`.
+        numbers: &'a [i64],
+        /// The bounds.
+        bounds: RangeInclusive<i64>,
+    },
+}
+
+impl Condition<'_> {
+    #[inline]
+    fn holds(&self, row: usize) -> bool {
+        match self {
+            Self::PerRow(truths) => truths.get(row),
+            Self::Within { numbers, bounds } => numbers[row] != i64::MIN && bounds.contains(&numbers[row]),
+        }
+    }
+}
 
 impl Mask<'_> {
     /// Tells whether the condition holds for a row. O(parts).
     #[inline]
     pub fn holds(&self, row: usize) -> bool {
-        self.0.iter().all(|part| part.get(row))
+        self.0.iter().all(|part| part.holds(row))
     }
 }
 
 impl From<Vec<bool>> for Mask<'_> {
     fn from(holds: Vec<bool>) -> Self {
-        Self(vec![PerRow::Rows(holds)])
+        Self(vec![Condition::PerRow(PerRow::Rows(holds))])
     }
 }
 
@@ -365,7 +389,12 @@ impl View<'_> {
 
     /// Tells whether the unit anchored at `row` counts.
     pub fn admits(&self, row: usize) -> bool {
-        self.period_us.contains(&self.shard.time_us[row]) && self.admitted.is_none_or(|admitted| admitted.holds(row))
+        self.admits_at(row, self.shard.time_us[row])
+    }
+
+    /// Does what [`Self::admits`] does where the instant of the row is at hand.
+    pub fn admits_at(&self, row: usize, time_us: i64) -> bool {
+        self.period_us.contains(&time_us) && self.admitted.is_none_or(|admitted| admitted.holds(row))
     }
 
     /// Tells whether every row may be an anchor.

@@ -11,7 +11,8 @@ use crate::StoreError;
 /// The format of the store that this program writes, and the newest that it reads.
 ///
 /// 2: timelines with codes of several widths, and an actor whole in one segment.
-pub const FORMAT: u32 = 2;
+/// 3: timelines with an index of names and runs.
+pub const FORMAT: u32 = 3;
 
 /// Shards that a new workspace has: enough for the cores of a large machine, few enough for a small file each.
 const N_SHARDS: u32 = 64;

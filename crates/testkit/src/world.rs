@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use diptych_event::actors::ActorIds;
+use diptych_event::index::OwnedIndex;
 use diptych_event::timeline::{Codes, ColumnKind, NO_CODE};
 use diptych_event::{Column, Names, Shard, Values};
 
@@ -154,6 +155,7 @@ impl World {
         shard.interactive = passive.then(|| sorted.iter().map(|row| u8::from(row.interactive)).collect());
         shard.texts = sorted.iter().map(|row| (row.name.clone(), row.properties.clone())).collect();
         shard.columns = self.columns.iter().map(|column| Column { values: column.values(&sorted) }).collect();
+        shard.index = OwnedIndex::new(&shard.starts, &shard.ends, &shard.time_us, Codes::Long(&shard.name));
         shard
     }
 
@@ -214,6 +216,7 @@ pub struct OwnedShard {
     tie: Vec<u64>,
     interactive: Option<Vec<u8>>,
     columns: Vec<Column<'static>>,
+    index: OwnedIndex,
     /// Name and properties of each row as text, shape `[rows]`.
     texts: Vec<(String, Vec<(String, String)>)>,
 }
@@ -231,6 +234,7 @@ impl OwnedShard {
             tie: &self.tie,
             interactive: self.interactive.as_deref(),
             columns: &self.columns,
+            index: self.index.index(),
         }
     }
 

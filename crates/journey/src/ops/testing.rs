@@ -3,6 +3,7 @@
 pub mod accounts;
 
 use diptych_event::actors::ActorIds;
+use diptych_event::index::OwnedIndex;
 use diptych_event::time::{HOUR_US, parse_duration, parse_zone};
 use diptych_event::timeline::Codes;
 use diptych_event::{Names, Shard};
@@ -228,6 +229,7 @@ impl World {
             let group_idx = |row: &&Row| groups_known.iter().position(|group| *group == row.group).unwrap() as u32;
             let groups = PerRow::Rows(rows.iter().map(group_idx).collect());
             let admitted = only.map(|only| Mask::from(rows.iter().map(|row| row.group == only).collect::<Vec<bool>>()));
+            let index = OwnedIndex::new(&offsets[..actors.len()], &offsets[1..], &time_us, Codes::Long(&name));
             let shard = Shard {
                 actors: ActorIds { offsets: &id_offsets, text: text.as_bytes() },
                 starts: &offsets[..actors.len()],
@@ -238,6 +240,7 @@ impl World {
                 tie: &tie,
                 interactive: Some(&interactive[..]).filter(|interactive| interactive.contains(&0)),
                 columns: &[],
+                index: index.index(),
             };
             take(&View {
                 shard,

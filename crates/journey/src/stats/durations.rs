@@ -5,12 +5,11 @@ use serde::{Serialize, Serializer};
 use super::Interval;
 use super::quantiles::{arrange, arranged_ranks, median_interval_at, median_interval_sorted, quantile_at, quantile_sorted};
 
-/// Values of a block; a full one is never copied again.
-const BLOCK: usize = 1 << 15;
-
-/// Fewer values than this are arranged as they are.
+/// Fewer values than this are kept as they come.
 const FEW: usize = 1 << 12;
 
+/// Leading bits of a value, after the first one, that tell its drawer: drawers are at most 25 % wide.
+const DRAWER_BITS: u32 = 2;
 /// Leading bits of a value, after the first one, that tell its bucket: buckets are at most 0.1 % wide.
 const BUCKET_BITS: u32 = 10;
 
@@ -18,10 +17,14 @@ const BUCKET_BITS: u32 = 10;
 ///
 /// Useful for: millions of additions, totals that are merged, a few quantiles in the end.
 /// Not useful for: looking at single values.
+/// Many values are put into drawers by their size as they come, so that a quantile looks at those of one drawer only.
 #[derive(Debug, Clone, Default)]
 pub struct Durations {
-    /// All but the last one are never added to.
-    blocks: Vec<Vec<i64>>,
+    /// Fewer than [`FEW`] values; empty once there are drawers.
+    few: Vec<i64>,
+    /// By [`leading`] bits; empty before there are many values.
+    drawers: Vec<Vec<i64>>,
+    sum_us: i128,
 }
 
 /// Quantiles of some durations.
@@ -37,80 +40,85 @@ impl Durations {
     /// Adds a duration. O(1).
     #[inline]
     pub fn push(&mut self, time_us: i64) {
-        match self.blocks.last_mut() {
-            Some(block) if block.len() < BLOCK => block.push(time_us),
-            _ => self.blocks.push(vec![time_us]),
+        self.sum_us += i128::from(time_us);
+        if self.drawers.is_empty() {
+            self.push_few(time_us);
+        } else {
+            self.drawers[leading(time_us, DRAWER_BITS)].push(time_us);
         }
     }
 
-    /// Adds other durations. O(blocks).
-    pub fn merge(&mut self, mut other: Durations) {
-        self.blocks.append(&mut other.blocks);
+    fn push_few(&mut self, time_us: i64) {
+        self.few.push(time_us);
+        if self.few.len() == FEW {
+            self.drawers.resize_with(leading(i64::MAX, DRAWER_BITS) + 1, Vec::new);
+            for time_us in std::mem::take(&mut self.few) {
+                self.drawers[leading(time_us, DRAWER_BITS)].push(time_us);
+            }
+        }
     }
 
-    /// Returns the number of durations.
+    /// Adds other durations. O(values of the smaller one).
+    pub fn merge(&mut self, mut other: Durations) {
+        if self.len() < other.len() {
+            std::mem::swap(self, &mut other);
+        }
+        other.few.into_iter().for_each(|time_us| self.push(time_us));
+        if other.drawers.is_empty() {
+            return;
+        }
+        self.sum_us += other.sum_us;
+        self.drawers.iter_mut().zip(other.drawers).for_each(|(into, from)| into.extend(from));
+    }
+
+    /// Returns the number of durations. O(drawers).
     pub fn len(&self) -> usize {
-        self.blocks.iter().map(Vec::len).sum()
+        self.few.len() + self.drawers.iter().map(Vec::len).sum::<usize>()
     }
 
     /// Tells whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.blocks.iter().all(Vec::is_empty)
+        self.len() == 0
     }
 
     /// Walks the durations, in no order.
     pub fn iter(&self) -> impl Iterator<Item = i64> + '_ {
-        self.blocks.iter().flatten().copied()
+        self.few.iter().chain(self.drawers.iter().flatten()).copied()
     }
 
-    /// Returns the mean; `None` without durations.
+    /// Returns the mean; `None` without durations. O(drawers).
     pub fn mean_us(&self) -> Option<f64> {
-        let sum_us: i128 = self.blocks.iter().map(|block| block.iter().map(|time_us| i128::from(*time_us)).sum::<i128>()).sum();
         let n = self.len();
-        (n > 0).then(|| sum_us as f64 / n as f64)
+        (n > 0).then(|| self.sum_us as f64 / n as f64)
     }
 
     /// Returns the bytes that they take.
     pub fn size_bytes(&self) -> usize {
-        8 * self.blocks.iter().map(Vec::capacity).sum::<usize>() + size_of::<Vec<i64>>() * self.blocks.capacity()
+        let values = self.few.capacity() + self.drawers.iter().map(Vec::capacity).sum::<usize>();
+        8 * values + size_of::<Vec<i64>>() * self.drawers.capacity()
     }
 
-    /// Returns the quantiles at `ps` and the interval of the median. O(values).
-    ///
-    /// Many values are counted in buckets first, so that only the few in the buckets of the ranks looked at are sorted.
+    /// Returns the quantiles at `ps` and the interval of the median. O(values of the drawers that hold them).
     pub fn quantiles(&self, ps: &[f64]) -> Quantiles {
         let n = self.len();
-        if n < FEW {
-            let mut values: Vec<i64> = self.iter().collect();
+        if self.drawers.is_empty() {
+            let mut values = self.few.clone();
             arrange(&mut values, ps);
             return Quantiles {
                 values_us: ps.iter().map(|p| quantile_sorted(&values, *p)).collect(),
                 median_interval_us: median_interval_sorted(&values),
             };
         }
-        let mut counts = vec![0_usize; bucket(i64::MAX) + 1];
-        self.iter().for_each(|time_us| counts[bucket(time_us)] += 1);
         let ranks = arranged_ranks(n, ps);
-        // Values before each bucket that holds a rank, and those in it.
+        // Values before each bucket that holds a rank, and those in it, ascending.
         let mut wanted: Vec<(usize, Vec<i64>)> = Vec::new();
-        let (mut before, mut next) = (0, ranks.iter().peekable());
-        for count in &mut counts {
-            let end = before + *count;
-            let holds_rank = next.peek().is_some_and(|rank| **rank < end);
-            while next.next_if(|rank| **rank < end).is_some() {}
-            // From here on the count tells which list the bucket has, if any.
-            *count = if holds_rank { wanted.len() } else { usize::MAX };
-            if holds_rank {
-                wanted.push((before, Vec::new()));
-            }
+        let mut before = 0;
+        for drawer in &self.drawers {
+            let end = before + drawer.len();
+            let within: Vec<usize> = ranks.iter().filter(|rank| (before..end).contains(rank)).map(|rank| rank - before).collect();
+            wanted.extend(buckets_with(drawer, &within).into_iter().map(|(first, values)| (before + first, values)));
             before = end;
         }
-        for time_us in self.iter() {
-            if let Some((_, values)) = wanted.get_mut(counts[bucket(time_us)]) {
-                values.push(time_us);
-            }
-        }
-        wanted.iter_mut().for_each(|(_, values)| values.sort_unstable());
         let at = |rank: usize| {
             let place = wanted.partition_point(|(before, _)| *before <= rank) - 1;
             let (before, values) = &wanted[place];
@@ -120,17 +128,53 @@ impl Durations {
     }
 }
 
-/// Returns the bucket of a value: ascending with the value, narrow where values are small.
+/// Returns the buckets of some values that hold `ranks`, which ascend: values before each, and those in it, ascending.
+///
+/// O(values): they are counted in buckets first, so that only the few in the buckets wanted are sorted.
+fn buckets_with(values: &[i64], ranks: &[usize]) -> Vec<(usize, Vec<i64>)> {
+    if ranks.is_empty() {
+        return Vec::new();
+    }
+    // All values are of one drawer, so that their buckets are few and next to each other.
+    let first = values.iter().map(|value| leading(*value, BUCKET_BITS)).min().expect("a drawer with ranks has values");
+    let mut counts: Vec<usize> = Vec::new();
+    for value in values {
+        let bucket = leading(*value, BUCKET_BITS) - first;
+        if counts.len() <= bucket {
+            counts.resize(bucket + 1, 0);
+        }
+        counts[bucket] += 1;
+    }
+    let mut wanted: Vec<(usize, Vec<i64>)> = Vec::new();
+    let mut before = 0;
+    for count in &mut counts {
+        let end = before + *count;
+        let holds_rank = ranks.iter().any(|rank| (before..end).contains(rank));
+        // From here on the count tells which list the bucket has, if any.
+        *count = if holds_rank { wanted.len() } else { usize::MAX };
+        if holds_rank {
+            wanted.push((before, Vec::new()));
+        }
+        before = end;
+    }
+    for value in values {
+        if let Some((_, of_bucket)) = wanted.get_mut(counts[leading(*value, BUCKET_BITS) - first]) {
+            of_bucket.push(*value);
+        }
+    }
+    wanted.iter_mut().for_each(|(_, values)| values.sort_unstable());
+    wanted
+}
+
+/// Returns what the first one of a value and the `n_bits` bits after it tell: ascending with the value, all of it where
+/// it is small.
 #[inline]
-fn bucket(value: i64) -> usize {
+fn leading(value: i64, n_bits: u32) -> usize {
     let value = value.max(0) as u64;
     let bits = u64::BITS - value.leading_zeros();
-    if bits <= BUCKET_BITS {
-        return value as usize;
-    }
-    let shift = bits - BUCKET_BITS - 1;
     // The first bit of the shifted value is set, so each number of bits begins where the one before ends.
-    ((shift as usize) << BUCKET_BITS) + (value >> shift) as usize
+    let shift = bits.saturating_sub(n_bits + 1);
+    ((shift as usize) << n_bits) + (value >> shift) as usize
 }
 
 impl FromIterator<i64> for Durations {
@@ -152,21 +196,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn buckets_ascend_with_their_values() {
+    fn drawers_and_buckets_ascend_with_their_values() {
         let mut values: Vec<i64> = (0..63).flat_map(|bit| [(1_i64 << bit) - 1, 1 << bit, (1 << bit) + (1 << bit) / 3]).collect();
         values.extend([i64::MAX, i64::MAX - 1]);
         values.extend(0..5000);
         values.sort_unstable();
         for pair in values.windows(2) {
-            assert!(bucket(pair[0]) <= bucket(pair[1]), "{pair:?}");
+            for n_bits in [DRAWER_BITS, BUCKET_BITS] {
+                assert!(leading(pair[0], n_bits) <= leading(pair[1], n_bits), "{pair:?}");
+            }
         }
-        assert_eq!(bucket(1023), 1023);
-        assert_eq!((bucket(1024), bucket(2047), bucket(2048)), (1024, 2047, 2048));
+        let buckets = [1023, 1024, 2047, 2048, 2049].map(|value| leading(value, BUCKET_BITS));
+        assert_eq!(buckets, [1023, 1024, 2047, 2048, 2048]);
     }
 
     #[test]
     fn many_times_have_the_quantiles_of_sorted_ones() {
-        for n in [0, 1, 5, 6, FEW as i64 - 1, FEW as i64, 3 * BLOCK as i64 + 17] {
+        for n in [0, 1, 5, 6, FEW as i64 - 1, FEW as i64, 3 * FEW as i64 + 17, 100_003] {
             // Few distinct values, many, and some that are far out.
             let kinds: [fn(i64) -> i64; 3] = [|idx| idx % 7, |idx| idx * 7919 % 1_000_003, |idx| 1 << (idx * 31 % 62)];
             for kind in kinds {

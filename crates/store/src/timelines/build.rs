@@ -196,7 +196,8 @@ fn next_number(workspace: &Workspace) -> u64 {
 }
 
 fn remove_stale(folder: &Path, card: &Card) {
-    let mut known: Vec<&str> = card.segments.iter().flat_map(|segment| [segment.rows.as_str(), segment.actors.as_str()]).collect();
+    let mut known: Vec<&str> =
+        card.segments.iter().flat_map(|segment| [segment.rows.as_str(), segment.actors.as_str(), segment.index.as_str()]).collect();
     known.extend(card.dictionaries.as_deref());
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();

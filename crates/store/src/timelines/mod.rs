@@ -118,7 +118,7 @@ pub struct SourceCard {
 impl Card {
     /// Tells whether the segments are read as this version writes them; if not, they are made anew.
     pub fn is_readable(&self) -> bool {
-        self.has_whole_actors || self.segments.len() < 2
+        self.has_whole_actors && self.segments.iter().all(|segment| !segment.index.is_empty())
     }
 }
 
@@ -127,6 +127,9 @@ impl Card {
 pub(crate) struct SegmentCard {
     pub rows: String,
     pub actors: String,
+    /// Empty in older workspaces.
+    #[serde(default)]
+    pub index: String,
     pub n_rows: u64,
     /// Rows of actors who stand in a later segment too.
     #[serde(default)]

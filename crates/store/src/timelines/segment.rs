@@ -1,16 +1,17 @@
-//! One segment on disk: `rows` and `actors`, each an uncompressed Arrow IPC file with one record batch per shard.
+//! One segment on disk: `rows`, `actors` and `index`, each an uncompressed Arrow IPC file with one record batch per shard.
 //!
 //! The last row of an `actors` batch is an empty id whose offset is the end of the rows, so that offsets have the shape
-//! `[actors + 1]`.
+//! `[actors + 1]`. An `index` batch is one row of lists.
 
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
+    Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray, RecordBatch, StringArray, UInt8Array, UInt16Array, UInt32Array,
+    UInt64Array,
 };
-use arrow::buffer::{Buffer, ScalarBuffer};
+use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow::compute::{concat_batches, take};
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
 use arrow::error::ArrowError;
@@ -21,6 +22,7 @@ use arrow::ipc::{Block, root_as_footer};
 use bytes::Bytes;
 use diptych_event::Names;
 use diptych_event::actors::ActorIds;
+use diptych_event::index::{Index, OwnedIndex};
 use diptych_event::timeline::{Codes, Column, ColumnKind, Shard, Values};
 use memmap2::Mmap;
 
@@ -97,11 +99,87 @@ pub struct ShardData {
     starts: ScalarBuffer<u64>,
     /// One after the last row of each actor, shape `[actors]`.
     ends: ScalarBuffer<u64>,
+    /// What was found among the rows, nobody's included.
+    index: IndexData,
+}
+
+/// The columns of an [`Index`].
+#[derive(Debug, Clone)]
+struct IndexData {
+    rows_by_name: ScalarBuffer<u32>,
+    name_starts: ScalarBuffer<u32>,
+    run_rows: ScalarBuffer<u32>,
+    run_began_us: ScalarBuffer<i64>,
+    run_ended_us: ScalarBuffer<i64>,
+}
+
+/// Lists of an index in its file; those from here on are of instants.
+const INDEX: [&str; 5] = ["rows_by_name", "name_starts", "run_rows", "run_began_us", "run_ended_us"];
+const INDEX_INSTANTS: usize = 3;
+
+fn index_schema() -> SchemaRef {
+    let item = |idx: usize| if idx < INDEX_INSTANTS { DataType::UInt32 } else { DataType::Int64 };
+    let field = |(idx, name): (usize, &&str)| Field::new_list(*name, Field::new_list_field(item(idx), false), false);
+    Arc::new(Schema::new(INDEX.iter().enumerate().map(field).collect::<Vec<Field>>()))
+}
+
+impl IndexData {
+    fn of_batch(batch: &RecordBatch) -> Self {
+        let list = |idx: usize| batch.column(idx).as_list::<i32>().value(0);
+        let numbers = |idx: usize| list(idx).as_primitive::<UInt32Type>().values().clone();
+        let instants = |idx: usize| list(idx).as_primitive::<Int64Type>().values().clone();
+        Self {
+            rows_by_name: numbers(0),
+            name_starts: numbers(1),
+            run_rows: numbers(2),
+            run_began_us: instants(3),
+            run_ended_us: instants(4),
+        }
+    }
+
+    fn to_batch(&self) -> Result<RecordBatch, ArrowError> {
+        let list = |values: ArrayRef| -> Result<ArrayRef, ArrowError> {
+            let item = Arc::new(Field::new_list_field(values.data_type().clone(), false));
+            Ok(Arc::new(ListArray::try_new(item, OffsetBuffer::from_lengths([values.len()]), values, None)?))
+        };
+        let numbers = |values: &ScalarBuffer<u32>| list(Arc::new(UInt32Array::new(values.clone(), None)));
+        let instants = |values: &ScalarBuffer<i64>| list(Arc::new(Int64Array::new(values.clone(), None)));
+        let columns = vec![
+            numbers(&self.rows_by_name)?,
+            numbers(&self.name_starts)?,
+            numbers(&self.run_rows)?,
+            instants(&self.run_began_us)?,
+            instants(&self.run_ended_us)?,
+        ];
+        RecordBatch::try_new(index_schema(), columns)
+    }
+
+    fn index(&self) -> Index<'_> {
+        Index {
+            rows_by_name: &self.rows_by_name,
+            name_starts: &self.name_starts,
+            run_rows: &self.run_rows,
+            run_began_us: &self.run_began_us,
+            run_ended_us: &self.run_ended_us,
+        }
+    }
+}
+
+impl From<OwnedIndex> for IndexData {
+    fn from(owned: OwnedIndex) -> Self {
+        Self {
+            rows_by_name: owned.rows_by_name.into(),
+            name_starts: owned.name_starts.into(),
+            run_rows: owned.run_rows.into(),
+            run_began_us: owned.run_began_us.into(),
+            run_ended_us: owned.run_ended_us.into(),
+        }
+    }
 }
 
 impl ShardData {
-    /// Takes rows, and actors with a last one that is empty and whose offset is the end of the rows.
-    fn new(rows: RecordBatch, actors: &RecordBatch, columns: &[ColumnSpec]) -> Self {
+    /// Takes rows, actors with a last one that is empty and whose offset is the end of the rows, and the index.
+    fn new(rows: RecordBatch, actors: &RecordBatch, index: &RecordBatch, columns: &[ColumnSpec]) -> Self {
         let n_actors = actors.num_rows() - 1;
         let offsets = actors.column(1).as_primitive::<UInt64Type>().values();
         Self {
@@ -110,6 +188,7 @@ impl ShardData {
             ids: actors.column(0).as_string::<i32>().slice(0, n_actors),
             starts: offsets.slice(0, n_actors),
             ends: offsets.slice(1, n_actors),
+            index: IndexData::of_batch(index),
         }
     }
 
@@ -136,6 +215,7 @@ impl ShardData {
             tie: self.needed("tie").as_primitive::<UInt64Type>().values(),
             interactive: interactive.filter(|interactive| interactive.contains(&0)).map(|interactive| &**interactive),
             columns: &columns,
+            index: self.index.index(),
         };
         look(&shard)
     }
@@ -243,13 +323,12 @@ impl ShardData {
             offsets.push(row as u64);
         }
         let offsets = ScalarBuffer::from(offsets);
-        Ok(Self {
-            rows: RecordBatch::try_new(rows.schema(), columns?)?,
-            n_fixed: FIXED,
-            ids: StringArray::from_iter_values(order.iter().map(|code| ids.text(*code))),
-            starts: offsets.slice(0, order.len()),
-            ends: offsets.slice(1, order.len()),
-        })
+        let (starts, ends) = (offsets.slice(0, order.len()), offsets.slice(1, order.len()));
+        let rows = RecordBatch::try_new(rows.schema(), columns?)?;
+        let time_us = rows.column(0).as_primitive::<Int64Type>().values();
+        let index = OwnedIndex::new(&starts, &ends, time_us, codes(rows.column(1))).into();
+        let ids = StringArray::from_iter_values(order.iter().map(|code| ids.text(*code)));
+        Ok(Self { rows, n_fixed: FIXED, ids, starts, ends, index })
     }
 
     /// Merges actors of the same shard from several segments.
@@ -289,21 +368,28 @@ pub(super) struct SegmentWriter {
     schema: SchemaRef,
     rows: FileWriter<std::io::BufWriter<File>>,
     actors: FileWriter<std::io::BufWriter<File>>,
+    index: FileWriter<std::io::BufWriter<File>>,
     card: SegmentCard,
 }
 
 impl SegmentWriter {
     /// Starts a segment with the number `number`.
     pub fn create(folder: &Path, number: u64, shape: &Shape) -> Result<Self, StoreError> {
-        let card =
-            SegmentCard { rows: format!("{number:08}-rows.arrow"), actors: format!("{number:08}-actors.arrow"), ..SegmentCard::default() };
+        let card = SegmentCard {
+            rows: format!("{number:08}-rows.arrow"),
+            actors: format!("{number:08}-actors.arrow"),
+            index: format!("{number:08}-index.arrow"),
+            ..SegmentCard::default()
+        };
         let open = |name: &str, schema: &Schema| {
             let path = folder.join(name);
             let file = File::create(&path).map_err(StoreError::io(&path, "making"))?;
             FileWriter::try_new_buffered(file, schema).map_err(|error| write_error(&path, error))
         };
         let schema = shape.schema();
-        Ok(Self { rows: open(&card.rows, &schema)?, actors: open(&card.actors, &actors_schema())?, schema, card })
+        let (rows, actors, index) =
+            (open(&card.rows, &schema)?, open(&card.actors, &actors_schema())?, open(&card.index, &index_schema())?);
+        Ok(Self { rows, actors, index, schema, card })
     }
 
     /// Writes the next shard, whose rows were collected.
@@ -327,12 +413,15 @@ impl SegmentWriter {
         let ids = StringArray::from_iter_values(shard.actors().iter().chain([""]));
         let actors = RecordBatch::try_new(actors_schema(), vec![Arc::new(ids), Arc::new(offsets)]);
         rows().and_then(|rows| self.rows.write(&rows)).map_err(|error| write_error(Path::new(&self.card.rows), error))?;
-        actors.and_then(|actors| self.actors.write(&actors)).map_err(|error| write_error(Path::new(&self.card.actors), error))
+        actors.and_then(|actors| self.actors.write(&actors)).map_err(|error| write_error(Path::new(&self.card.actors), error))?;
+        let index = shard.index.to_batch();
+        index.and_then(|index| self.index.write(&index)).map_err(|error| write_error(Path::new(&self.card.index), error))
     }
 
     /// Ends the segment; it survives a kill from here on.
     pub fn finish(mut self) -> Result<SegmentCard, StoreError> {
-        for (writer, name) in [(&mut self.rows, &self.card.rows), (&mut self.actors, &self.card.actors)] {
+        let card = &self.card;
+        for (writer, name) in [(&mut self.rows, &card.rows), (&mut self.actors, &card.actors), (&mut self.index, &card.index)] {
             writer.finish().map_err(|error| write_error(Path::new(name), error))?;
             writer.get_ref().get_ref().sync_data().map_err(StoreError::io(Path::new(name), "saving"))?;
         }
@@ -367,24 +456,26 @@ fn wide(column: &ArrayRef) -> impl Iterator<Item = u32> + '_ {
 pub(super) struct Segment {
     rows: MappedFile,
     actors: MappedFile,
+    index: MappedFile,
 }
 
 impl Segment {
     pub fn open(folder: &Path, card: &SegmentCard, columns: &[ColumnSpec], n_shards: usize) -> Result<Self, StoreError> {
         let open = |name: &str| MappedFile::open(&folder.join(name), n_shards);
-        let segment = Self { rows: open(&card.rows)?, actors: open(&card.actors)? };
+        let segment = Self { rows: open(&card.rows)?, actors: open(&card.actors)?, index: open(&card.index)? };
         let fields = segment.rows.schema.fields();
         let fixed = &fields[..fields.len().saturating_sub(columns.len())];
         let is_whole = ["time_us", "name", "tie"].iter().all(|needed| fixed.iter().any(|field| field.name() == needed));
         let of_spec = fields[fixed.len()..].iter().zip(columns).all(|(field, column)| *field.name() == column.name);
-        if !is_whole || !of_spec {
+        let is_indexed = segment.index.schema.fields() == index_schema().fields();
+        if !is_whole || !of_spec || !is_indexed {
             return Err(StoreError::damaged(&folder.join(&card.rows), "it has other columns than its card"));
         }
         Ok(segment)
     }
 
     pub fn shard(&self, shard_idx: usize, columns: &[ColumnSpec]) -> Result<ShardData, StoreError> {
-        Ok(ShardData::new(self.rows.batch(shard_idx)?, &self.actors.batch(shard_idx)?, columns))
+        Ok(ShardData::new(self.rows.batch(shard_idx)?, &self.actors.batch(shard_idx)?, &self.index.batch(shard_idx)?, columns))
     }
 
     /// Tells whether the rows have a column that segments may leave out.

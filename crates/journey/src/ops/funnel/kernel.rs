@@ -57,9 +57,9 @@ impl Attempt {
         &self.rows
     }
 
-    /// Replaces each row by the one at its position in `rows`.
-    pub fn replace(&mut self, rows: &[usize]) {
-        self.rows.iter_mut().for_each(|row| *row = rows[*row]);
+    /// Counts rows from `first` on instead of from 0.
+    pub fn shift(&mut self, first: usize) {
+        self.rows.iter_mut().for_each(|row| *row += first);
     }
 
     /// Tells whether this attempt counts instead of `other`: by entry, or by level and then by entry.
@@ -108,7 +108,7 @@ fn row_by_row(rules: &Rules, time_us: &[i64], bits: &[u32], enters: impl Fn(usiz
     chains.resize(n_steps * n_steps, 0);
     entered_us.clear();
     entered_us.resize(n_steps, None);
-    let (mut best, mut entered) = (Vec::new(), false);
+    let (mut best, mut entered) = (Vec::with_capacity(n_steps), false);
     for row in first..bits.len() {
         let row_bits = bits[row];
         if row_bits == 0 {

@@ -106,10 +106,10 @@ impl Operator for Funnel {
     }
 
     fn scan(&self, plan: &Plan, view: &View, out: &mut Groups<Partial>) {
-        let mut tally = Tally::new(view.shard.time_us);
+        let mut tally = Tally::default();
         for_each_actor(plan, view, |_, search| {
             search.find(None);
-            tally.add_all(&search.cases, &mut out.total);
+            tally.add_all(search, &mut out.total);
             if out.split.is_empty() {
                 return;
             }
@@ -117,14 +117,14 @@ impl Operator for Funnel {
             if let [only] = groups[..] {
                 // All entries are in one group, so its cases are the ones just found.
                 if let Some(partial) = out.split.get_mut(only as usize) {
-                    tally.add_all(&search.cases, partial);
+                    tally.add_all(search, partial);
                 }
                 return;
             }
             for group in groups {
                 search.find(Some(group));
                 if let Some(partial) = out.split.get_mut(group as usize) {
-                    tally.add_all(&search.cases, partial);
+                    tally.add_all(search, partial);
                 }
             }
         });
@@ -203,7 +203,8 @@ impl Operator for Funnel {
         for_each_actor(plan, view, |actor_idx, search| {
             search.find(None);
             for case in search.cases.iter().filter(|case| wanted(case, step)) {
-                sink.add(view, &plan.names, actor_idx, case.attempt.rows());
+                let rows: Vec<usize> = case.attempt.rows().iter().map(|hit| search.hits.rows[*hit]).collect();
+                sink.add(view, &plan.names, actor_idx, &rows);
             }
         });
         true
@@ -223,27 +224,24 @@ fn median(id: String, label: String, times: &Durations, people: u64) -> Cell {
 
 /// The best attempt of one case.
 struct Case {
+    /// Its rows are positions among the hits.
     attempt: Attempt,
     /// The attempt stopped and its window is not over.
     open: bool,
 }
 
 /// Adds one actor's cases to a partial, counting the actor once per number.
-struct Tally<'a> {
-    time_us: &'a [i64],
+#[derive(Default)]
+struct Tally {
     stopped: u64,
     open: u64,
 }
 
-impl<'a> Tally<'a> {
-    fn new(time_us: &'a [i64]) -> Self {
-        Self { time_us, stopped: 0, open: 0 }
-    }
-
-    fn add_all(&mut self, cases: &[Case], partial: &mut Partial) {
+impl Tally {
+    fn add_all(&mut self, search: &Search, partial: &mut Partial) {
         (self.stopped, self.open) = (0, 0);
         let mut furthest = 0;
-        for case in cases {
+        for case in &search.cases {
             let level = case.attempt.level();
             furthest = furthest.max(level);
             partial.reached[..level].iter_mut().for_each(|reached| *reached += 1);
@@ -252,7 +250,7 @@ impl<'a> Tally<'a> {
                 partial.open[level - 1] += 1;
                 self.open |= 1 << (level - 1);
             }
-            let (rows, time_us) = (case.attempt.rows(), self.time_us);
+            let (rows, time_us) = (case.attempt.rows(), &search.hits.time_us);
             for (k, pair) in rows.windows(2).enumerate() {
                 partial.step_us[k].push(time_us[pair[1]] - time_us[pair[0]]);
             }
@@ -274,8 +272,10 @@ struct Search<'a> {
     view: &'a View<'a>,
     /// Rows of the actor.
     rows: Range<usize>,
-    /// What can serve a step or ends attempts, among the rows of the actor, ascending.
+    /// What can serve a step or ends attempts, among the rows of everybody who may have entered, ascending.
     hits: Hits,
+    /// Those of the actor among them.
+    own: Range<usize>,
     /// The cases that were found.
     cases: Vec<Case>,
     scratch: Scratch,
@@ -293,42 +293,65 @@ struct Hits {
 }
 
 impl Hits {
-    fn clear(&mut self) {
-        self.rows.clear();
-        self.time_us.clear();
-        self.bits.clear();
+    /// Looks rows up all at once: they are far apart, and one load from memory does not wait for the other.
+    fn new(plan: &Plan, view: &View, rows: Vec<usize>) -> Self {
+        let time_us = rows.iter().map(|row| view.shard.time_us[*row]).collect();
+        let bits = rows.iter().map(|row| plan.bits_of_name[view.shard.name.get(*row) as usize]).collect();
+        Self { rows, time_us, bits }
+    }
+}
+
+/// Ascending rows that are asked for actor by actor.
+struct Ascending<'a> {
+    rows: &'a [u32],
+    next: usize,
+}
+
+impl<'a> Ascending<'a> {
+    fn new(rows: &'a [u32]) -> Self {
+        Self { rows, next: 0 }
     }
 
-    fn push(&mut self, row: usize, time_us: i64, bits: u32) {
-        self.rows.push(row);
-        self.time_us.push(time_us);
-        self.bits.push(bits);
+    /// Returns those of an actor after the ones asked for before. O(rows passed over).
+    fn within(&mut self, wanted: &Range<usize>) -> &'a [u32] {
+        let rows = &self.rows[self.next..];
+        let start = rows.iter().take_while(|row| (**row as usize) < wanted.start).count();
+        let n = rows[start..].iter().take_while(|row| (**row as usize) < wanted.end).count();
+        self.next += start + n;
+        &rows[start..start + n]
     }
 }
 
 /// Calls `take` for each selected actor who has an event that an attempt can start with.
 ///
-/// O(rows) to find the hits, without a branch per row; beyond that, O(actors + hits).
+/// O(actors + hits), and one look at each 64 rows.
 fn for_each_actor(plan: &Plan, view: &View, mut take: impl FnMut(usize, &mut Search)) {
-    let mut search = Search { plan, view, rows: 0..0, hits: Hits::default(), cases: Vec::new(), scratch: Scratch::default() };
     let entry_bits = plan.rules.entry_bits();
-    let is_hit: Vec<bool> = plan.bits_of_name.iter().map(|bits| *bits != 0).collect();
-    let mut found = Vec::new();
-    view.shard.name.rows_with(&is_hit, &mut found);
-    let mut hits = found.iter().map(|row| *row as usize).peekable();
+    let names_of = |enters: bool| {
+        let names = (0..).zip(&plan.bits_of_name);
+        names.filter(move |(_, bits)| **bits != 0 && (*bits & entry_bits != 0) == enters).map(|(name, _)| name)
+    };
+    let entries = view.shard.index.rows_of_any(names_of(true));
+    let others = view.shard.index.rows_of_any(names_of(false));
+    let (mut entries, mut others) = (Ascending::new(&entries), Ascending::new(&others));
+    // Who may have entered: position of the actor, rows, hits.
+    let mut entrants = Vec::new();
+    let mut found: Vec<usize> = Vec::new();
     for (actor_idx, rows) in view.journeys() {
-        while hits.next_if(|row| *row < rows.start).is_some() {}
-        search.hits.clear();
-        let mut all = 0;
-        while let Some(row) = hits.next_if(|row| *row < rows.end) {
-            let bits = plan.bits_of_name[view.shard.name.get(row) as usize];
-            all |= bits;
-            search.hits.push(row, view.shard.time_us[row], bits);
-        }
-        if all & entry_bits == 0 {
+        let entries = entries.within(&rows);
+        if entries.is_empty() {
             continue;
         }
-        search.rows = rows;
+        let first = found.len();
+        found.extend(entries.iter().map(|row| *row as usize));
+        found.extend(others.within(&rows).iter().map(|row| *row as usize));
+        found[first..].sort_unstable();
+        entrants.push((actor_idx, rows, first..found.len()));
+    }
+    let hits = Hits::new(plan, view, found);
+    let mut search = Search { plan, view, rows: 0..0, hits, own: 0..0, cases: Vec::new(), scratch: Scratch::default() };
+    for (actor_idx, rows, own) in entrants {
+        (search.rows, search.own) = (rows, own);
         search.check_conditions();
         take(actor_idx, &mut search);
     }
@@ -339,7 +362,7 @@ impl Search<'_> {
     fn check_conditions(&mut self) {
         for (condition_bits, mask) in &self.plan.conditions {
             let mask = &self.view.masks[mask.0];
-            for (bits, row) in self.hits.bits.iter_mut().zip(&self.hits.rows) {
+            for (bits, row) in self.hits.bits[self.own.clone()].iter_mut().zip(&self.hits.rows[self.own.clone()]) {
                 if *bits & condition_bits != 0 && !mask.holds(*row) {
                     *bits &= !condition_bits;
                 }
@@ -349,7 +372,8 @@ impl Search<'_> {
 
     /// Returns the groups of the rows where an attempt may start, ascending.
     fn groups(&self) -> Vec<u32> {
-        let entries = self.hits.rows.iter().zip(&self.hits.bits).filter(|(_, bits)| *bits & self.plan.rules.entry_bits() != 0);
+        let own = self.hits.rows[self.own.clone()].iter().zip(&self.hits.bits[self.own.clone()]);
+        let entries = own.filter(|(_, bits)| *bits & self.plan.rules.entry_bits() != 0);
         let admitted = entries.map(|(row, _)| *row).filter(|row| self.view.admits(*row));
         let mut groups: Vec<u32> = admitted.map(|row| self.view.group(row)).collect();
         groups.sort_unstable();
@@ -362,27 +386,27 @@ impl Search<'_> {
         let (plan, view) = (self.plan, self.view);
         let (hits, cases, scratch) = (&self.hits, &mut self.cases, &mut self.scratch);
         cases.clear();
-        let enters = |row: usize| view.admits(row) && group.is_none_or(|group| view.group(row) == group);
+        let enters = |row: usize, time_us: i64| view.admits_at(row, time_us) && group.is_none_or(|group| view.group(row) == group);
         let mut find = |of_case: Range<usize>, ends_us: i64| {
             let rows = &hits.rows[of_case.clone()];
-            let (time_us, bits) = (&hits.time_us[of_case.clone()], &hits.bits[of_case]);
+            let (time_us, bits) = (&hits.time_us[of_case.clone()], &hits.bits[of_case.clone()]);
             let found = match plan.hold {
-                None => kernel::best_attempt(&plan.rules, time_us, bits, |idx| enters(rows[idx]), scratch),
+                None => kernel::best_attempt(&plan.rules, time_us, bits, |idx| enters(rows[idx], time_us[idx]), scratch),
                 Some(column) => best_with_constant(plan, view, rows, time_us, bits, enters, column, scratch),
             };
             let Some(mut attempt) = found else { return };
             let stopped = attempt.level() < plan.labels.len();
             let open = stopped && attempt.can_go_on_until_us.is_some_and(|until_us| until_us.min(ends_us) > plan.observed_until_us);
-            attempt.replace(rows);
+            attempt.shift(of_case.start);
             cases.push(Case { attempt, open });
         };
         match plan.session_gap_us {
-            None => find(0..hits.rows.len(), i64::MAX),
+            None => find(self.own.clone(), i64::MAX),
             Some(gap_us) => {
-                let mut first = 0;
+                let mut first = self.own.start;
                 for session in derive::sessions(&view.shard, self.rows.clone(), gap_us) {
-                    first += hits.rows[first..].iter().take_while(|row| **row < session.start).count();
-                    let end = first + hits.rows[first..].iter().take_while(|row| **row < session.end).count();
+                    first += hits.rows[first..self.own.end].iter().take_while(|row| **row < session.start).count();
+                    let end = first + hits.rows[first..self.own.end].iter().take_while(|row| **row < session.end).count();
                     let is_activity = |row: &usize| view.shard.interactive.is_none_or(|interactive| interactive[*row] != 0);
                     let active = session.clone().rev().find(is_activity).unwrap_or(session.start);
                     find(first..end, view.shard.time_us[active].saturating_add(gap_us));
@@ -401,7 +425,7 @@ fn best_with_constant(
     rows: &[usize],
     time_us: &[i64],
     bits: &[u32],
-    enters: impl Fn(usize) -> bool,
+    enters: impl Fn(usize, i64) -> bool,
     column: usize,
     scratch: &mut Scratch,
 ) -> Option<Attempt> {
@@ -412,8 +436,9 @@ fn best_with_constant(
             Values::Number(numbers) => (!numbers[row].is_nan()).then(|| numbers[row].to_bits() as i64),
         }
     };
-    let entries = rows.iter().zip(bits).filter(|(row, bits)| *bits & plan.rules.entry_bits() != 0 && enters(**row));
-    let mut values: Vec<i64> = entries.filter_map(|(row, _)| value(*row)).collect();
+    let enters = |idx: usize| enters(rows[idx], time_us[idx]);
+    let entries = (0..rows.len()).filter(|idx| bits[*idx] & plan.rules.entry_bits() != 0 && enters(*idx));
+    let mut values: Vec<i64> = entries.filter_map(|idx| value(rows[idx])).collect();
     values.sort_unstable();
     values.dedup();
     let mut best: Option<Attempt> = None;
@@ -421,7 +446,7 @@ fn best_with_constant(
     for held in values {
         let held_bits: Vec<u32> =
             rows.iter().zip(bits).map(|(row, bits)| if value(*row) == Some(held) { *bits } else { bits & 1 << kernel::EXCLUDED }).collect();
-        let found = kernel::best_attempt(&plan.rules, time_us, &held_bits, |idx| enters(rows[idx]), scratch);
+        let found = kernel::best_attempt(&plan.rules, time_us, &held_bits, enters, scratch);
         latest_us = latest_us.max(found.as_ref().and_then(|found| found.can_go_on_until_us));
         best = best
             .into_iter()

@@ -7,6 +7,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use diptych_event::Names;
+use diptych_event::index::Run;
 use diptych_event::time::format_day;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -290,20 +291,39 @@ struct Person<'a> {
     came: &'a [usize],
 }
 
-/// Calls `take` with each selected person who began. O(rows).
+/// Calls `take` with each selected person who began. O(rows), or O(runs) where any event begins and any is a return.
 fn for_each_person(plan: &Plan, view: &View, mut take: impl FnMut(Person)) {
     let mut came = Vec::new();
+    let mut runs = view.shard.index.runs();
     for (actor_idx, rows) in view.journeys() {
-        let is_start = |row: &usize| plan.start.as_ref().is_none_or(|start| start[view.shard.name.get(*row) as usize]);
-        let Some(anchor) = rows.clone().find(is_start).filter(|row| view.admits(*row)) else { continue };
-        let since = plan.periods.since(view.shard.time_us[anchor]);
+        runs.seek(rows.start);
+        let first_run = runs.peek_before(rows.end).filter(|_| plan.start.is_none());
+        let (anchor, began_us) = match first_run {
+            Some(run) => (run.first_row, run.began_us),
+            None => {
+                let is_start = |row: &usize| plan.start.as_ref().is_none_or(|start| start[view.shard.name.get(*row) as usize]);
+                let Some(anchor) = rows.clone().find(is_start) else { continue };
+                (anchor, view.shard.time_us[anchor])
+            }
+        };
+        if !view.admits_at(anchor, began_us) {
+            continue;
+        }
+        let since = plan.periods.since(began_us);
         let mature = since.mature().min(plan.n_periods);
         came.clear();
-        for_each_return(plan, view, anchor, rows.end, &since, |_, k| {
-            came.push(k);
-            // What comes after the last period that counts changes nothing.
-            k <= mature
-        });
+        let told_by_runs = first_run.is_some() && plan.back.is_none() && {
+            let mut next_run = || runs.peek_before(rows.end).inspect(|_| runs.pass());
+            came_by_runs(&mut next_run, plan.periods.observed_until_us(), &since, mature, &mut came)
+        };
+        if !told_by_runs {
+            came.clear();
+            for_each_return(plan, view, anchor, rows.end, &since, |_, k| {
+                came.push(k);
+                // What comes after the last period that counts changes nothing.
+                k <= mature
+            });
+        }
         take(Person {
             actor_idx,
             anchor,
@@ -315,6 +335,40 @@ fn for_each_person(plan: &Plan, view: &View, mut take: impl FnMut(Person)) {
             came: &came,
         });
     }
+}
+
+/// Finds the periods of the returns, as [`for_each_return`] does, of a person all of whose events count, and who begins with
+/// the next run; tells whether it could: not where a run goes on after the end of observation.
+///
+/// Every period is longer than the gaps within a run, so a run has events in each period from its first to its last.
+/// O(runs + periods).
+#[inline]
+fn came_by_runs(
+    next_run: &mut impl FnMut() -> Option<Run>,
+    observed_until_us: i64,
+    since: &Since,
+    mature: usize,
+    came: &mut Vec<usize>,
+) -> bool {
+    let mut ends_us = None;
+    while let Some(run) = next_run() {
+        if run.ended_us > observed_until_us {
+            return false;
+        }
+        // The first instant of the run's next period that was not seen yet.
+        let mut us = run.began_us;
+        while ends_us.is_none_or(|ends_us| ends_us <= run.ended_us) {
+            us = us.max(ends_us.unwrap_or(us));
+            let (k, end_us) = since.period(us);
+            if ends_us.replace(end_us).is_some() {
+                came.push(k);
+                if k > mature {
+                    return true;
+                }
+            }
+        }
+    }
+    true
 }
 
 /// Calls `take` with the first return in each observed period after the first event's own, in order, and with the period's

@@ -155,9 +155,9 @@ impl Partial {
         self.single_people += u64::from(lengths_seen & 1);
         self.engaged_people += u64::from(engaged);
         self.duration_people += u64::from(timed);
-        while lengths_seen != 0 {
-            self.length_people[lengths_seen.trailing_zeros() as usize] += 1;
-            lengths_seen &= lengths_seen - 1;
+        // Without a branch: how many lengths a person has cannot be guessed.
+        for (idx, people) in self.length_people.iter_mut().enumerate() {
+            *people += u64::from(lengths_seen >> idx & 1);
         }
     }
 

@@ -10,7 +10,7 @@ use diptych_event::time::{Calendar, SECOND_US, format_day, month_start, parse_du
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::derive;
+use crate::derive::{self, RunSession};
 use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, Operator, Panel, Unit, View};
 pub use kernel::Partial;
 use kernel::{LENGTHS, Visit, length_idx, mean_counted, quantile_counted};
@@ -148,23 +148,19 @@ impl Operator for Sessions {
     fn scan(&self, plan: &Plan, view: &View, out: &mut Groups<Partial>) {
         let with_trend = plan.trend.is_some();
         let mut visits = Vec::new();
+        if plan.views.is_none() && plan.key.is_none() && derive::runs_tell_sessions(&view.shard, plan.gap_us) {
+            let mut runs = view.shard.index.runs();
+            for (_, rows) in view.journeys() {
+                let sessions = derive::sessions_of_runs(&mut runs, &rows, plan.gap_us);
+                let admitted = sessions.filter(|session| view.admits_at(session.rows.start, session.began_us));
+                add_person(admitted.map(|session| whole_visit(plan, view, &session)), &mut visits, with_trend, out);
+            }
+            return;
+        }
         for (_, rows) in view.journeys() {
             let sessions = derive::sessions(&view.shard, rows, plan.gap_us);
-            let of_person = sessions.filter(|session| view.admits(session.start)).map(|session| visit(plan, view, session));
-            if out.split.is_empty() {
-                out.total.add_person(of_person, with_trend);
-                continue;
-            }
-            visits.clear();
-            visits.extend(of_person);
-            out.total.add_person(visits.iter().copied(), with_trend);
-            // Stable, so each group's sessions stay in time order.
-            visits.sort_by_key(|visit| visit.group);
-            for of_group in visits.chunk_by(|a, b| a.group == b.group) {
-                if let Some(partial) = out.split.get_mut(of_group[0].group as usize) {
-                    partial.add_person(of_group.iter().copied(), with_trend);
-                }
-            }
+            let admitted = sessions.filter(|session| view.admits(session.start));
+            add_person(admitted.map(|session| visit(plan, view, session)), &mut visits, with_trend, out);
         }
     }
 
@@ -286,6 +282,38 @@ impl<'a> Wanted<'a> {
             Wanted::Length(idx) => length_idx(visit.n_events) == *idx,
             Wanted::Began(day) => format_day(visit.began) == *day,
         }
+    }
+}
+
+/// Adds the sessions of one person to the total and to their groups; `visits` is written over.
+#[inline]
+fn add_person(of_person: impl Iterator<Item = Visit>, visits: &mut Vec<Visit>, with_trend: bool, out: &mut Groups<Partial>) {
+    if out.split.is_empty() {
+        out.total.add_person(of_person, with_trend);
+        return;
+    }
+    visits.clear();
+    visits.extend(of_person);
+    out.total.add_person(visits.iter().copied(), with_trend);
+    // Stable, so each group's sessions stay in time order.
+    visits.sort_by_key(|visit| visit.group);
+    for of_group in visits.chunk_by(|a, b| a.group == b.group) {
+        if let Some(partial) = out.split.get_mut(of_group[0].group as usize) {
+            partial.add_person(of_group.iter().copied(), with_trend);
+        }
+    }
+}
+
+/// Measures one session all of whose rows are user activity, and none of whose names matters. O(1).
+#[inline]
+fn whole_visit(plan: &Plan, view: &View, session: &RunSession) -> Visit {
+    let (n_events, duration_us) = (session.rows.len() as u64, session.ended_us - session.began_us);
+    Visit {
+        group: view.group(session.rows.start),
+        n_events,
+        duration_us,
+        engaged: duration_us > ENGAGED_OVER_US || n_events >= 2,
+        began: plan.trend.as_ref().map_or(0, |(trend, calendar)| trend.start(calendar.day(session.began_us))),
     }
 }
 

@@ -1,5 +1,8 @@
-//! Counting of pairs in an open-addressing table, and the edges whose times are kept.
+//! Counting of pairs, row by row of the matrix that they make, and the edges whose times are kept.
 
+use std::borrow::Cow;
+
+use diptych_event::timeline::Code;
 use serde::{Serialize, Serializer};
 
 /// The beginning of a case.
@@ -10,7 +13,7 @@ pub const END: u32 = u32::MAX - 1;
 pub const OPEN: u32 = u32::MAX - 2;
 
 /// Counts of one edge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Edge {
     /// Code of the earlier name, or [`START`].
     pub from: u32,
@@ -33,162 +36,244 @@ pub struct NewPair {
     pub actor: u32,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Slot {
-    /// `from` in the high half, `to` in the low one.
-    key: u64,
-    n: u64,
-    people: u32,
-    last_actor: u32,
-}
-
-/// No pair has this key: nothing leads from the start to the start.
-const FREE: u64 = u64::MAX;
-const NOBODY: u32 = u32::MAX;
-const FREE_SLOT: Slot = Slot { key: FREE, n: 0, people: 0, last_actor: NOBODY };
-
-/// Parts of a table: so many that with a million edges one of them is in the caches of a core.
-const PARTS: usize = 128;
-/// Pairs that wait for their part to be fetched.
-const WAITING: usize = 1 << 11;
+/// Pairs that wait until they are counted: so many that with a million edges each row of the table is fetched once for
+/// many of them.
+const WAITING: usize = 1 << 22;
 
 /// Counts of pairs.
 ///
 /// Useful for: millions of additions, actor by actor.
-/// Not useful for: lookups in order.
-/// A dense matrix would need 5,000² cells per group, and with a million edges a slot of one table is seldom in the caches.
-/// So the table has parts, and pairs wait until there are many for one part.
+/// Not useful for: looking up one edge.
+/// A dense matrix would need 5,000² cells per group, and with a million edges a slot of one hash table is seldom in the
+/// caches. So pairs wait until they are many, and are counted row by row of the matrix, each a small table.
 #[derive(Debug, Clone, Default)]
 pub struct PairTable {
-    /// By the earlier name; empty before the first pair.
-    parts: Vec<Part>,
+    waiting: Vec<NewPair>,
+    /// By [`row_idx`] of the earlier name; empty before pairs are counted.
+    rows: Vec<Row>,
 }
 
+/// The edges out of one name, in an open-addressing table.
 #[derive(Debug, Clone, Default)]
-struct Part {
-    waiting: Vec<NewPair>,
-    /// Shape `[power of two]`, at most three quarters of it used; empty before the first pair is counted.
+struct Row {
+    /// Shape `[power of two]`, at most half of it used; empty before the first pair is counted.
     slots: Vec<Slot>,
     n_used: usize,
 }
+
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    to: u32,
+    people: u32,
+    n: u64,
+}
+
+/// No pair leads to the start.
+const FREE: u32 = START;
+const FREE_SLOT: Slot = Slot { to: FREE, people: 0, n: 0 };
+
+/// Returns the place of a node: the artificial ones, whose codes are the highest, come first.
+fn row_idx(from: u32) -> usize {
+    from.wrapping_add(N_ARTIFICIAL) as usize
+}
+
+const N_ARTIFICIAL: u32 = 3;
 
 impl PairTable {
     /// Counts a pair; the pairs of one actor must come together. O(1).
     #[inline]
     pub fn add(&mut self, pair: NewPair) {
-        if self.parts.is_empty() {
-            self.parts.resize_with(PARTS, Part::default);
+        // Those of one actor are counted together, so that nobody is counted twice.
+        if self.waiting.len() >= WAITING && self.waiting.last().is_some_and(|last| last.actor != pair.actor) {
+            self.settle();
         }
-        // Fibonacci hashing: the high bits of the product depend on all bits of the code.
-        let part = &mut self.parts[(pair.from.wrapping_mul(0x9E37_79B9) >> (u32::BITS - PARTS.ilog2())) as usize];
-        part.waiting.push(pair);
-        if part.waiting.len() == WAITING {
-            part.settle();
-        }
+        self.waiting.push(pair);
+    }
+
+    /// Counts the pairs of a case with at least one event, from the start to the first and from the last to `end`. O(names).
+    #[inline]
+    pub fn add_case<C: Code>(&mut self, actor: u32, names: &[C], end: u32) {
+        let pair = |from: u32, to: u32| NewPair { from, to, actor };
+        self.add(pair(START, names[0].code()));
+        self.waiting.extend(names.windows(2).map(|names| pair(names[0].code(), names[1].code())));
+        self.waiting.push(pair(names[names.len() - 1].code(), end));
     }
 
     /// Adds counts of other actors. O(slots).
-    pub fn merge(&mut self, other: PairTable) {
-        if self.parts.is_empty() {
-            *self = other;
-            return;
-        }
-        self.parts.iter_mut().zip(other.parts).for_each(|(part, other)| part.merge(other));
-    }
-
-    /// Returns the edges, in no order. O(slots + pairs that wait).
-    pub fn edges(&self) -> Vec<Edge> {
-        self.parts.iter().flat_map(Part::edges).collect()
-    }
-
-    /// Returns the bytes that it takes.
-    pub fn size_bytes(&self) -> usize {
-        let of_part = |part: &Part| size_of::<Slot>() * part.slots.capacity() + size_of::<NewPair>() * part.waiting.capacity();
-        self.parts.iter().map(of_part).sum::<usize>() + size_of::<Part>() * self.parts.capacity()
-    }
-}
-
-impl Part {
-    /// Counts the pairs that wait. O(pairs).
-    #[cold]
-    fn settle(&mut self) {
-        self.grow_to(self.n_used + 1);
-        let mut waiting = std::mem::take(&mut self.waiting);
-        for pair in waiting.drain(..) {
-            let slot = self.slot(u64::from(pair.from) << 32 | u64::from(pair.to));
-            slot.n += 1;
-            slot.people += u32::from(slot.last_actor != pair.actor);
-            slot.last_actor = pair.actor;
-        }
-        self.waiting = waiting;
-    }
-
-    fn merge(&mut self, mut other: Part) {
+    pub fn merge(&mut self, mut other: PairTable) {
         self.settle();
         other.settle();
         self.waiting = Vec::new();
+        if self.rows.len() < other.rows.len() {
+            std::mem::swap(&mut self.rows, &mut other.rows);
+        }
+        self.rows.iter_mut().zip(other.rows).for_each(|(row, other)| row.merge(other));
+    }
+
+    /// Counts the pairs that wait. O(pairs + names).
+    #[cold]
+    pub fn settle(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        // Where the pairs of each earlier name begin once they are in its order.
+        let n_rows = self.waiting.iter().map(|pair| row_idx(pair.from)).max().map_or(0, |last| last + 1);
+        let mut next = vec![0_u32; n_rows + 1];
+        self.waiting.iter().for_each(|pair| next[row_idx(pair.from) + 1] += 1);
+        (1..next.len()).for_each(|idx| next[idx] += next[idx - 1]);
+        let mut of_rows = vec![(0_u32, 0_u32); self.waiting.len()];
+        for pair in self.waiting.drain(..) {
+            let place = &mut next[row_idx(pair.from)];
+            of_rows[*place as usize] = (pair.to, pair.actor);
+            *place += 1;
+        }
+        if self.rows.len() < n_rows {
+            self.rows.resize_with(n_rows, Row::default);
+        }
+        let n_nodes = of_rows.iter().map(|(to, _)| row_idx(*to)).max().map_or(0, |last| last + 1);
+        let mut tally = RowTally { cells: vec![NO_PAIRS; n_nodes], counted: Vec::new() };
+        let mut start = 0;
+        for (row, end) in self.rows.iter_mut().zip(next) {
+            tally.count(&of_rows[start..end as usize]);
+            tally.add_to(row);
+            start = end as usize;
+        }
+    }
+
+    /// Returns the table with no pair waiting. O(1) where none does.
+    pub fn settled(&self) -> Cow<'_, PairTable> {
+        if self.waiting.is_empty() {
+            return Cow::Borrowed(self);
+        }
+        let mut settled = self.clone();
+        settled.settle();
+        Cow::Owned(settled)
+    }
+
+    /// Walks the edges, in no order; pairs that wait are in none.
+    pub fn edges(&self) -> impl Iterator<Item = Edge> + '_ {
+        (0_u32..).zip(&self.rows).flat_map(|(idx, row)| row.edges(idx.wrapping_sub(N_ARTIFICIAL)))
+    }
+
+    /// Returns the number of edges; pairs that wait are in none. O(names).
+    pub fn n_edges(&self) -> u64 {
+        self.rows.iter().map(|row| row.n_used as u64).sum()
+    }
+
+    /// Returns the bytes that it takes. O(names).
+    pub fn size_bytes(&self) -> usize {
+        let slots: usize = self.rows.iter().map(|row| row.slots.capacity()).sum();
+        size_of::<Slot>() * slots + size_of::<Row>() * self.rows.capacity() + size_of::<NewPair>() * self.waiting.capacity()
+    }
+}
+
+/// Counts of the pairs of one row while they are counted, with a cell for every later node: small enough for the caches.
+struct RowTally {
+    /// By [`row_idx`] of the later node; all [`NO_PAIRS`] between rows.
+    cells: Vec<Cell>,
+    /// Later nodes with a pair.
+    counted: Vec<u32>,
+}
+
+#[derive(Clone, Copy)]
+struct Cell {
+    n: u32,
+    people: u32,
+    last_actor: u32,
+}
+
+const NO_PAIRS: Cell = Cell { n: 0, people: 0, last_actor: NOBODY };
+const NOBODY: u32 = u32::MAX;
+
+impl RowTally {
+    /// Counts pairs, given by the later node and the actor. O(pairs).
+    fn count(&mut self, pairs: &[(u32, u32)]) {
+        for (to, actor) in pairs {
+            let cell = &mut self.cells[row_idx(*to)];
+            if cell.n == 0 {
+                self.counted.push(*to);
+            }
+            cell.n += 1;
+            cell.people += u32::from(cell.last_actor != *actor);
+            cell.last_actor = *actor;
+        }
+    }
+
+    /// Adds the counts to those of earlier pairs, whose actors were others, and begins anew. O(edges counted).
+    fn add_to(&mut self, row: &mut Row) {
+        for to in self.counted.drain(..) {
+            let cell = std::mem::replace(&mut self.cells[row_idx(to)], NO_PAIRS);
+            let slot = row.slot(to);
+            slot.n += u64::from(cell.n);
+            slot.people += cell.people;
+        }
+    }
+}
+
+impl Row {
+    fn merge(&mut self, mut other: Row) {
         if self.slots.len() < other.slots.len() {
             std::mem::swap(self, &mut other);
         }
+        if other.n_used == 0 {
+            return;
+        }
         // With room for all: keys that come in the order of another table would otherwise crowd one part of this one.
         self.grow_to(self.n_used + other.n_used);
-        for theirs in other.slots.iter().filter(|slot| slot.key != FREE) {
-            let slot = self.slot(theirs.key);
+        for theirs in other.slots.iter().filter(|slot| slot.to != FREE) {
+            let slot = self.slot(theirs.to);
             slot.n += theirs.n;
             slot.people += theirs.people;
         }
     }
 
-    fn edges(&self) -> Vec<Edge> {
-        if !self.waiting.is_empty() {
-            let mut settled = self.clone();
-            settled.settle();
-            return settled.edges();
-        }
-        let used = self.slots.iter().filter(|slot| slot.key != FREE);
-        let edge = |slot: &Slot| Edge { from: (slot.key >> 32) as u32, to: slot.key as u32, n: slot.n, people: u64::from(slot.people) };
-        used.map(edge).collect()
+    fn edges(&self, from: u32) -> impl Iterator<Item = Edge> + '_ {
+        let used = self.slots.iter().filter(|slot| slot.to != FREE);
+        used.map(move |slot| Edge { from, to: slot.to, n: slot.n, people: u64::from(slot.people) })
     }
 
-    /// Returns the slot of a key, taking a free one where there is none.
+    /// Returns the slot of a later name, taking a free one where there is none.
     #[inline]
-    fn slot(&mut self, key: u64) -> &mut Slot {
-        let mut idx = self.seek(key);
-        if self.slots[idx].key == FREE {
-            idx = self.insert(idx, key);
+    fn slot(&mut self, to: u32) -> &mut Slot {
+        self.grow_to(1);
+        let mut idx = self.seek(to);
+        if self.slots[idx].to == FREE {
+            idx = self.insert(idx, to);
         }
         &mut self.slots[idx]
     }
 
-    /// Returns the position of the key, or the free one where it belongs.
+    /// Returns the position of a later name, or the free one where it belongs.
     #[inline]
-    fn seek(&self, key: u64) -> usize {
+    fn seek(&self, to: u32) -> usize {
         let mask = self.slots.len() - 1;
-        let hash = (key ^ key >> 29).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let mut idx = (hash >> 32) as usize & mask;
-        while self.slots[idx].key != key && self.slots[idx].key != FREE {
+        // Fibonacci hashing: the highest bits of the product lay numbers next to each other far apart.
+        let hash = u64::from(to).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mut idx = (hash >> 1 >> (u64::BITS - 1 - self.slots.len().trailing_zeros())) as usize;
+        while self.slots[idx].to != to && self.slots[idx].to != FREE {
             idx = (idx + 1) & mask;
         }
         idx
     }
 
     #[cold]
-    fn insert(&mut self, idx: usize, key: u64) -> usize {
+    fn insert(&mut self, idx: usize, to: u32) -> usize {
         self.n_used += 1;
-        let idx = if self.grow_to(self.n_used) { self.seek(key) } else { idx };
-        self.slots[idx] = Slot { key, ..FREE_SLOT };
+        let idx = if self.grow_to(self.n_used) { self.seek(to) } else { idx };
+        self.slots[idx] = Slot { to, ..FREE_SLOT };
         idx
     }
 
-    /// Makes room for some keys; tells whether slots were moved.
+    /// Makes room for some names; tells whether slots were moved.
+    #[inline]
     fn grow_to(&mut self, n_used: usize) -> bool {
-        let n_slots = (n_used * 4 / 3 + 1).next_power_of_two();
+        let n_slots = (2 * n_used).next_power_of_two();
         if n_slots <= self.slots.len() {
             return false;
         }
         for slot in std::mem::replace(&mut self.slots, vec![FREE_SLOT; n_slots]) {
-            if slot.key != FREE {
-                let to = self.seek(slot.key);
+            if slot.to != FREE {
+                let to = self.seek(slot.to);
                 self.slots[to] = slot;
             }
         }
@@ -198,7 +283,7 @@ impl Part {
 
 impl Serialize for PairTable {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut edges = self.edges();
+        let mut edges: Vec<Edge> = self.settled().edges().collect();
         edges.sort_unstable_by_key(|edge| (edge.from, edge.to));
         edges.serialize(serializer)
     }
@@ -225,6 +310,11 @@ impl Timed {
     /// Returns the number of edges.
     pub fn len(&self) -> usize {
         self.edges.len()
+    }
+
+    /// Walks the names that a timed edge leaves, ascending.
+    pub fn earlier_names(&self) -> impl Iterator<Item = u32> + '_ {
+        (0..).zip(self.starts.windows(2)).filter(|(_, pair)| pair[0] < pair[1]).map(|(name, _)| name)
     }
 
     /// Returns a table of the positions; `None` where it would be too large for the caches. O(names × names with an edge).

@@ -4,6 +4,8 @@ mod kernel;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::ops::Range;
 
 use diptych_event::Names;
@@ -196,7 +198,7 @@ impl Operator for Transitions {
             };
             let is_plain = plan.repeats == Repeats::Keep && view.shard.interactive.is_none();
             if let Some(positions) = timed.positions().filter(|_| is_plain) {
-                for_each_timed(plan, view, &positions, add);
+                for_each_timed(plan, view, timed, &positions, add);
             } else {
                 for_each_pair(plan, view, |_, from, to, anchor, row| {
                     if anchor != row
@@ -210,12 +212,17 @@ impl Operator for Transitions {
         }
         let mut total = Tally::new(&mut out.total);
         let mut split: Vec<Tally> = out.split.iter_mut().map(Tally::new).collect();
-        for_each_pair(plan, view, |actor_idx, from, to, anchor, _| {
-            total.add(actor_idx, from, to);
-            if let Some(tally) = split.get_mut(view.group(anchor) as usize) {
-                tally.add(actor_idx, from, to);
-            }
-        });
+        if split.is_empty() && view.admits_all() && plan.repeats == Repeats::Keep {
+            // The plain case, which most questions are: a case is counted as it lies.
+            for_each_case(plan, view, |actor_idx, rows, end| total.add_case(actor_idx, view.shard.name, rows, end));
+        } else {
+            for_each_pair(plan, view, |actor_idx, from, to, anchor, _| {
+                total.add(actor_idx, from, to);
+                if let Some(tally) = split.get_mut(view.group(anchor) as usize) {
+                    tally.add(actor_idx, from, to);
+                }
+            });
+        }
         split.into_iter().chain([total]).for_each(Tally::finish);
         let n_scanned = u32::try_from(view.shard.n_actors()).ok().and_then(|n_actors| out.total.n_scanned.checked_add(n_actors));
         out.total.n_scanned = n_scanned.expect("fewer than 2^32 actors");
@@ -230,24 +237,25 @@ impl Operator for Transitions {
             return None;
         }
         // Each group shows its own edges, as it would alone.
-        let shown = partials.iter().flat_map(|partial| shown_edges(plan, &partial.edges.edges()));
+        let shown = partials.iter().flat_map(|partial| shown_edges(plan, &partial.edges.settled()));
         let timed: Vec<(u32, u32)> =
             shown.filter(|edge| is_event(edge.from) && is_event(edge.to)).map(|edge| (edge.from, edge.to)).collect();
         (!timed.is_empty()).then(|| Plan { timed: Some(Timed::new(timed, plan.names.len())), ..plan.clone() })
     }
 
-    fn finish(&self, plan: &Plan, total: Partial) -> Vec<Cell> {
-        let edges = total.edges.edges();
+    fn finish(&self, plan: &Plan, mut total: Partial) -> Vec<Cell> {
+        total.edges.settle();
+        let edges = &total.edges;
         let mut leaving = vec![0; plan.ranks.len()];
-        edges.iter().for_each(|edge| leaving[node_idx(&plan.names, edge.from)] += edge.n);
+        edges.edges().for_each(|edge| leaving[node_idx(&plan.names, edge.from)] += edge.n);
         let case = if plan.session_gap_us.is_some() { Unit::Session } else { Unit::Actor };
-        let n_edges = edges.len() as u64;
+        let n_edges = edges.n_edges();
         let mut cells = vec![
             Cell::count("cases", if case == Unit::Session { "sessions" } else { "people" }, case, total.n_cases, total.case_people),
             Cell::count("pairs", "pairs, start and end included", Unit::Event, total.n_pairs, total.pair_people),
             Cell::count("edges", "distinct edges", Unit::Event, n_edges, total.pair_people),
         ];
-        for edge in shown_edges(plan, &edges) {
+        for edge in shown_edges(plan, edges) {
             let (from, to) = (node_text(&plan.names, edge.from), node_text(&plan.names, edge.to));
             let id = |kind: &str| format!("{kind}:{from}{ARROW}{to}");
             let label = format!("{from} → {to}");
@@ -353,6 +361,24 @@ impl<'a> Tally<'a> {
         }
     }
 
+    /// Adds the pairs of a case, which has at least one row.
+    #[inline]
+    fn add_case(&mut self, actor_idx: usize, names: Codes, rows: Range<usize>, end: u32) {
+        let actor = self.first_actor + actor_idx as u32;
+        self.n_pairs += rows.len() as u64 + 1;
+        self.n_cases += 1;
+        let is_new = u64::from(self.last_case_actor != Some(actor_idx));
+        self.pair_people += is_new;
+        self.case_people += is_new;
+        (self.last_case_actor, self.last_pair_actor) = (Some(actor_idx), Some(actor_idx));
+        let edges = &mut self.partial.edges;
+        match names {
+            Codes::Byte(names) => edges.add_case(actor, &names[rows], end),
+            Codes::Short(names) => edges.add_case(actor, &names[rows], end),
+            Codes::Long(names) => edges.add_case(actor, &names[rows], end),
+        }
+    }
+
     fn finish(self) {
         self.partial.n_cases += self.n_cases;
         self.partial.case_people += self.case_people;
@@ -363,6 +389,16 @@ impl<'a> Tally<'a> {
 
 /// Calls `take` with each case of the selected actors and the node that ends it. O(rows).
 fn for_each_case(plan: &Plan, view: &View, mut take: impl FnMut(usize, Range<usize>, u32)) {
+    let end_after = |active_us: i64, gap_us: i64| if active_us.saturating_add(gap_us) > plan.observed_until_us { OPEN } else { END };
+    if let Some(gap_us) = plan.session_gap_us.filter(|gap_us| derive::runs_tell_sessions(&view.shard, *gap_us)) {
+        let mut runs = view.shard.index.runs();
+        for (actor_idx, rows) in view.journeys() {
+            for session in derive::sessions_of_runs(&mut runs, &rows, gap_us) {
+                take(actor_idx, session.rows, end_after(session.ended_us, gap_us));
+            }
+        }
+        return;
+    }
     for (actor_idx, rows) in view.journeys() {
         let Some(gap_us) = plan.session_gap_us else {
             if !rows.is_empty() {
@@ -371,7 +407,7 @@ fn for_each_case(plan: &Plan, view: &View, mut take: impl FnMut(usize, Range<usi
             continue;
         };
         for session in derive::sessions(&view.shard, rows, gap_us) {
-            let end = if last_active_us(view, &session).saturating_add(gap_us) > plan.observed_until_us { OPEN } else { END };
+            let end = end_after(last_active_us(view, &session), gap_us);
             take(actor_idx, session, end);
         }
     }
@@ -421,23 +457,18 @@ fn pairs_among<C: Code>(plan: &Plan, view: &View, names: &[C], mut take: impl Fn
 /// Calls `take` with the earlier row, the position of the edge and the gap in microseconds of each pair of a timed edge
 /// that counts; every row must be user activity.
 ///
-/// O(rows), without a branch per row; then O(actors + pairs of timed edges).
-fn for_each_timed(plan: &Plan, view: &View, positions: &Positions, take: impl FnMut(usize, usize, i64)) {
-    match view.shard.name {
-        Codes::Byte(names) => timed_among(plan, view, names, positions, take),
-        Codes::Short(names) => timed_among(plan, view, names, positions, take),
-        Codes::Long(names) => timed_among(plan, view, names, positions, take),
-    }
-}
-
-fn timed_among<C: Code>(plan: &Plan, view: &View, names: &[C], positions: &Positions, mut take: impl FnMut(usize, usize, i64)) {
-    let time_us = view.shard.time_us;
-    let mut found = vec![0_u32; names.len()];
+/// O(actors + rows of names that a timed edge leaves), without a branch per row.
+fn for_each_timed(plan: &Plan, view: &View, timed: &Timed, positions: &Positions, mut take: impl FnMut(usize, usize, i64)) {
+    let names = view.shard.name;
+    let mut found = view.shard.index.rows_of_any(timed.earlier_names());
     let mut n_found = 0;
-    for (row, pair) in names.windows(2).enumerate() {
-        found[n_found] = row as u32;
-        n_found += usize::from(positions.get(pair[0].code(), pair[1].code()).is_some());
+    for idx in 0..found.len() {
+        let row = found[idx] as usize;
+        found[n_found] = found[idx];
+        let is_timed = row + 1 < names.len() && positions.get(names.get(row), names.get(row + 1)).is_some();
+        n_found += usize::from(is_timed);
     }
+    let time_us = view.shard.time_us;
     let mut found = found[..n_found].iter().map(|row| *row as usize).peekable();
     for (_, rows) in view.journeys() {
         while found.next_if(|row| *row < rows.start).is_some() {}
@@ -445,8 +476,8 @@ fn timed_among<C: Code>(plan: &Plan, view: &View, names: &[C], positions: &Posit
         while let Some(row) = found.next_if(|row| row + 1 < rows.end) {
             let gap_us = time_us[row + 1] - time_us[row];
             if plan.session_gap_us.is_none_or(|most_us| gap_us <= most_us)
-                && view.admits(row)
-                && let Some(position) = positions.get(names[row].code(), names[row + 1].code())
+                && view.admits_at(row, time_us[row])
+                && let Some(position) = positions.get(names.get(row), names.get(row + 1))
             {
                 take(row, position, gap_us);
             }
@@ -454,18 +485,25 @@ fn timed_among<C: Code>(plan: &Plan, view: &View, names: &[C], positions: &Posit
     }
 }
 
-/// Returns the edges that the answer shows: by count, then by text. O(edges + top log top).
-fn shown_edges(plan: &Plan, edges: &[Edge]) -> Vec<Edge> {
-    let wanted = |edge: &&Edge| plan.after.is_none_or(|from| edge.from == from) && plan.before.is_none_or(|to| edge.to == to);
-    let mut shown: Vec<Edge> = edges.iter().filter(wanted).copied().collect();
+/// Returns the edges that the answer shows: by count, then by text. O(edges), and O(log top) for each that was ever among
+/// the first.
+fn shown_edges(plan: &Plan, table: &PairTable) -> Vec<Edge> {
+    let wanted = |edge: &Edge| plan.after.is_none_or(|from| edge.from == from) && plan.before.is_none_or(|to| edge.to == to);
     let rank = |node: u32| plan.ranks[node_idx(&plan.names, node)];
-    let order = |edge: &Edge| (std::cmp::Reverse(edge.n), rank(edge.from), rank(edge.to));
-    if plan.top < shown.len() {
-        shown.select_nth_unstable_by_key(plan.top, order);
-        shown.truncate(plan.top);
+    // The last one shown is at the top.
+    let mut shown: BinaryHeap<(Reverse<u64>, u32, u32, Edge)> = BinaryHeap::new();
+    let mut fewest = 0;
+    for edge in table.edges() {
+        if edge.n < fewest || !wanted(&edge) {
+            continue;
+        }
+        shown.push((Reverse(edge.n), rank(edge.from), rank(edge.to), edge));
+        if shown.len() > plan.top {
+            shown.pop();
+            fewest = shown.peek().map_or(0, |(Reverse(n), ..)| *n);
+        }
     }
-    shown.sort_unstable_by_key(order);
-    shown
+    shown.into_sorted_vec().into_iter().map(|(.., edge)| edge).collect()
 }
 
 /// Returns the place of each node in the order of texts, shape `[names + 3]`. O(names log names).

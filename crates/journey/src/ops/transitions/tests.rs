@@ -147,7 +147,7 @@ fn tables_count_like_a_map() {
 }
 
 fn sorted(table: &PairTable) -> Vec<Edge> {
-    let mut edges = table.edges();
+    let mut edges: Vec<Edge> = table.settled().edges().collect();
     edges.sort_unstable_by_key(|edge| (edge.from, edge.to));
     edges
 }

@@ -1,0 +1,205 @@
+//! What is found once among a shard's rows, when they are written, so that questions look at few of them.
+
+use crate::time::MINUTE_US;
+use crate::timeline::{Codes, NO_CODE};
+
+/// A gap of over this between an actor's rows ends a run.
+pub const REST_US: i64 = 10 * MINUTE_US;
+
+/// The rows of a shard by their names, and its runs.
+///
+/// Useful for: questions about few names; sessions and days, whose ends lie where runs end.
+/// Not useful for: gaps of less than [`REST_US`].
+#[derive(Debug, Clone, Copy)]
+pub struct Index<'a> {
+    /// Every row, by the code of its name and then ascending, shape `[rows]`.
+    pub rows_by_name: &'a [u32],
+    /// Where the rows of each name begin, shape `[names + 1]`; names that came later are no rows' here.
+    pub name_starts: &'a [u32],
+    /// First row of each run, ascending, shape `[runs]`.
+    pub run_rows: &'a [u32],
+    /// Instant of the first row of each run in microseconds, shape `[runs]`.
+    pub run_began_us: &'a [i64],
+    /// Instant of the last row of each run in microseconds, shape `[runs]`.
+    pub run_ended_us: &'a [i64],
+}
+
+/// Some of one actor's rows, one after the other, with no gap of over [`REST_US`] between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    /// The first row.
+    pub first_row: usize,
+    /// Instant of the first row in microseconds.
+    pub began_us: i64,
+    /// Instant of the last row in microseconds.
+    pub ended_us: i64,
+}
+
+impl<'a> Index<'a> {
+    /// Returns the rows of a name, ascending; some may be nobody's. O(1).
+    pub fn rows_of(&self, name: u32) -> &'a [u32] {
+        let name = name as usize;
+        let bounds = self.name_starts.get(name).zip(self.name_starts.get(name + 1));
+        bounds.map_or(&[], |(start, end)| &self.rows_by_name[*start as usize..*end as usize])
+    }
+
+    /// Returns the rows of several names, ascending; some may be nobody's.
+    ///
+    /// O(rows of these names + rows / 64), without sorting.
+    pub fn rows_of_any(&self, names: impl Iterator<Item = u32>) -> Vec<u32> {
+        let n_rows = self.rows_by_name.len();
+        let mut marked = vec![0_u64; n_rows.div_ceil(64)];
+        let mut n_found = 0;
+        for name in names {
+            let rows = self.rows_of(name);
+            n_found += rows.len();
+            rows.iter().for_each(|row| marked[*row as usize / 64] |= 1 << (row % 64));
+        }
+        let mut found = Vec::with_capacity(n_found);
+        for (first, mut word) in (0..).step_by(64).zip(marked) {
+            while word != 0 {
+                found.push(first + word.trailing_zeros());
+                word &= word - 1;
+            }
+        }
+        found
+    }
+
+    /// Returns a walk over the runs, actor by actor.
+    pub fn runs(&self) -> Runs<'a> {
+        Runs { index: *self, next: 0 }
+    }
+}
+
+/// A walk over the runs of one actor after the other.
+#[derive(Debug)]
+pub struct Runs<'a> {
+    index: Index<'a>,
+    next: usize,
+}
+
+impl Runs<'_> {
+    /// Goes to the first run at or after a row. O(runs passed over).
+    #[inline]
+    pub fn seek(&mut self, row: usize) {
+        while self.index.run_rows.get(self.next).is_some_and(|first_row| (*first_row as usize) < row) {
+            self.next += 1;
+        }
+    }
+
+    /// Returns the next run if it begins before a row, without passing it. O(1).
+    #[inline]
+    pub fn peek_before(&self, row: usize) -> Option<Run> {
+        let (index, idx) = (&self.index, self.next);
+        let first_row = *index.run_rows.get(idx)? as usize;
+        (first_row < row).then(|| Run { first_row, began_us: index.run_began_us[idx], ended_us: index.run_ended_us[idx] })
+    }
+
+    /// Passes the run that [`Self::peek_before`] returned.
+    #[inline]
+    pub fn pass(&mut self) {
+        self.next += 1;
+    }
+}
+
+/// The columns of an [`Index`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OwnedIndex {
+    /// As in [`Index`].
+    pub rows_by_name: Vec<u32>,
+    /// As in [`Index`].
+    pub name_starts: Vec<u32>,
+    /// As in [`Index`].
+    pub run_rows: Vec<u32>,
+    /// As in [`Index`].
+    pub run_began_us: Vec<i64>,
+    /// As in [`Index`].
+    pub run_ended_us: Vec<i64>,
+}
+
+impl OwnedIndex {
+    /// Looks at the rows of actors, which begin and end as said, and at the names of all rows. O(rows + names).
+    ///
+    /// # Panics
+    /// When a row has no name, or there are 2³² rows or more.
+    pub fn new(starts: &[u64], ends: &[u64], time_us: &[i64], name: Codes) -> Self {
+        let n_rows = u32::try_from(time_us.len()).expect("a shard has fewer than 2^32 rows");
+        let mut index = Self::default();
+        for code in name.iter() {
+            assert_ne!(code, NO_CODE, "every row has a name");
+            // Counts stand two places further on, so that adding up leaves room for the starts to move.
+            let place = code as usize + 2;
+            if index.name_starts.len() <= place {
+                index.name_starts.resize(place + 1, 0);
+            }
+            index.name_starts[place] += 1;
+        }
+        (1..index.name_starts.len()).for_each(|idx| index.name_starts[idx] += index.name_starts[idx - 1]);
+        index.rows_by_name = vec![0; n_rows as usize];
+        for (row, code) in (0..n_rows).zip(name.iter()) {
+            let next = &mut index.name_starts[code as usize + 1];
+            index.rows_by_name[*next as usize] = row;
+            *next += 1;
+        }
+        index.name_starts.pop();
+        for (start, end) in starts.iter().zip(ends) {
+            for row in *start as usize..*end as usize {
+                if row == *start as usize || time_us[row] - time_us[row - 1] > REST_US {
+                    index.run_rows.push(row as u32);
+                    index.run_began_us.push(time_us[row]);
+                    index.run_ended_us.push(time_us[row]);
+                } else if let Some(ended_us) = index.run_ended_us.last_mut() {
+                    *ended_us = time_us[row];
+                }
+            }
+        }
+        index
+    }
+
+    /// Returns the columns as operators read them.
+    pub fn index(&self) -> Index<'_> {
+        Index {
+            rows_by_name: &self.rows_by_name,
+            name_starts: &self.name_starts,
+            run_rows: &self.run_rows,
+            run_began_us: &self.run_began_us,
+            run_ended_us: &self.run_ended_us,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::Range;
+
+    use super::*;
+
+    const REST: i64 = REST_US;
+
+    #[test]
+    fn rows_are_found_by_name() {
+        let owned = OwnedIndex::new(&[0, 3], &[3, 5], &[0; 5], Codes::Byte(&[4, 0, 4, 2, 0]));
+        let index = owned.index();
+        let rows: Vec<&[u32]> = (0..7).map(|name| index.rows_of(name)).collect();
+        assert_eq!(rows, [&[1, 4][..], &[], &[3], &[], &[0, 2], &[], &[]]);
+        assert_eq!(index.rows_of_any([4, 5, 2].into_iter()), [0, 2, 3]);
+        let none = OwnedIndex::new(&[], &[], &[], Codes::Short(&[]));
+        assert_eq!(none.index().rows_of(0), &[] as &[u32]);
+    }
+
+    #[test]
+    fn a_run_ends_with_its_actor_or_before_a_rest() {
+        // Rows 3 and 6 are nobody's.
+        let time_us = [5, REST + 5, 2 * REST + 6, 2 * REST + 7, 7, 8, 9];
+        let owned = OwnedIndex::new(&[0, 4], &[3, 6], &time_us, Codes::Byte(&[0; 7]));
+        let mut runs = owned.index().runs();
+        let of = |runs: &mut Runs, rows: Range<usize>| -> Vec<Run> {
+            runs.seek(rows.start);
+            std::iter::from_fn(|| runs.peek_before(rows.end).inspect(|_| runs.pass())).collect()
+        };
+        let run = |first_row, began_us, ended_us| Run { first_row, began_us, ended_us };
+        assert_eq!(of(&mut runs, 0..3), [run(0, 5, REST + 5), run(2, 2 * REST + 6, 2 * REST + 6)]);
+        assert_eq!(of(&mut runs, 4..6), [run(4, 7, 8)]);
+        assert_eq!(of(&mut owned.index().runs(), 4..6), [run(4, 7, 8)]);
+    }
+}
