@@ -1,11 +1,12 @@
 //! SQL expressions over columns: `--where`, `--by`, steps' conditions and the spec's mappings, through DataFusion.
 
+use std::ops::RangeInclusive;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema, DataFusionError, SchemaError};
+use datafusion::common::{Column, DFSchema, DataFusionError, ScalarValue, SchemaError};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::utils::split_conjunction_owned;
@@ -31,6 +32,15 @@ pub struct Compiled {
     expression: Arc<dyn PhysicalExpr>,
     /// Names of the columns that it reads, in ascending order.
     pub columns: Vec<String>,
+}
+
+/// One of the conditions that an expression joins by `and`.
+#[derive(Debug)]
+pub struct Conjunct {
+    /// The condition.
+    pub compiled: Compiled,
+    /// The column and the bounds, where the condition is that a column of whole numbers lies within bounds.
+    pub within: Option<(String, RangeInclusive<i64>)>,
 }
 
 /// Most operators of an expression: each may nest one deeper, and every level takes stack where rows are evaluated.
@@ -113,9 +123,14 @@ impl Compiler {
     }
 
     /// Compiles the conditions that `sql` joins by `and`.
-    pub fn conjuncts(&self, place: &str, sql: &str, schema: &SchemaRef) -> Result<Vec<Compiled>, EngineError> {
+    pub fn conjuncts(&self, place: &str, sql: &str, schema: &SchemaRef) -> Result<Vec<Conjunct>, EngineError> {
         let parts = split_conjunction_owned(self.parse(place, sql, schema)?).into_iter();
-        parts.map(|part| self.plan(part, schema).map_err(|error| wrong(place, sql, explain(&error, schema)))).collect()
+        let conjunct = |part: Expr| {
+            let within = bounds(&part, schema);
+            let compiled = self.plan(part, schema).map_err(|error| wrong(place, sql, explain(&error, schema)))?;
+            Ok(Conjunct { compiled, within })
+        };
+        parts.map(conjunct).collect()
     }
 
     fn parse(&self, place: &str, sql: &str, schema: &SchemaRef) -> Result<Expr, EngineError> {
@@ -139,6 +154,40 @@ impl Compiler {
         let columns = expression.column_refs().into_iter().map(|column| column.name.clone()).collect::<std::collections::BTreeSet<_>>();
         let expression = CONTEXT.create_physical_expr(expression, &DFSchema::try_from(schema.clone())?)?;
         Ok(Compiled { expression, columns: columns.into_iter().collect() })
+    }
+}
+
+/// Returns the column and the bounds where an expression compares a column of whole numbers with a constant.
+fn bounds(expression: &Expr, schema: &SchemaRef) -> Option<(String, RangeInclusive<i64>)> {
+    let column = |side: &Expr| match side {
+        Expr::Column(column) => {
+            schema.field_with_name(&column.name).ok().filter(|field| field.data_type() == &DataType::Int64).map(|_| column.name.clone())
+        }
+        _ => None,
+    };
+    let constant = |side: &Expr| match side {
+        Expr::Literal(ScalarValue::Int64(number), _) => *number,
+        _ => None,
+    };
+    const NONE: RangeInclusive<i64> = 1..=0;
+    match expression {
+        Expr::Between(between) if !between.negated => Some((column(&between.expr)?, constant(&between.low)?..=constant(&between.high)?)),
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+            let (name, op, number) = match (column(left), constant(right)) {
+                (Some(name), Some(number)) => (name, *op, number),
+                _ => (column(right)?, op.swap()?, constant(left)?),
+            };
+            let bounds = match op {
+                Operator::Eq => number..=number,
+                Operator::GtEq => number..=i64::MAX,
+                Operator::LtEq => i64::MIN..=number,
+                Operator::Gt => number.checked_add(1).map_or(NONE, |number| number..=i64::MAX),
+                Operator::Lt => number.checked_sub(1).map_or(NONE, |number| i64::MIN..=number),
+                _ => return None,
+            };
+            Some((name, bounds))
+        }
+        _ => None,
     }
 }
 
@@ -242,4 +291,37 @@ pub fn explain(error: &DataFusionError, schema: &SchemaRef) -> String {
         .iter()
         .fold(first.to_owned(), |text, noise| text.replace(noise, ""));
     cleaned.trim_end_matches(')').trim_matches('"').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::Int64Array;
+    use arrow::datatypes::{Field, Schema};
+
+    use super::*;
+
+    #[test]
+    fn bounds_mean_what_the_comparison_does() {
+        let schema: SchemaRef =
+            Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true), Field::new("x", DataType::Float64, true)]));
+        let numbers = [i64::MIN + 1, -6, -5, -4, 0, 4, 5, 6, i64::MAX - 1, i64::MAX];
+        let column: ArrayRef = Arc::new(Int64Array::from(numbers.iter().map(|number| Some(*number)).chain([None]).collect::<Vec<_>>()));
+        let rows = RecordBatch::try_new(schema.clone(), vec![column, arrow::array::new_null_array(&DataType::Float64, 11)]).unwrap();
+        let constants = ["5", "-5", "0", "9223372036854775807"];
+        let compared = ["=", "<", "<=", ">", ">="]
+            .iter()
+            .flat_map(|op| constants.map(|constant| [format!("n {op} {constant}"), format!("{constant} {op} n")]));
+        let between = ["n between -5 and 5".to_owned(), "n between 5 and -5".to_owned()];
+        for sql in compared.flatten().chain(between) {
+            let parts = Compiler.conjuncts("--where", &sql, &schema).unwrap();
+            let [Conjunct { compiled, within: Some((name, bounds)) }] = parts.as_slice() else { panic!("{sql} has bounds") };
+            let mut holds: Vec<bool> = numbers.iter().map(|number| bounds.contains(number)).collect();
+            holds.push(false);
+            assert_eq!((name.as_str(), compiled.holds(&rows).unwrap()), ("n", holds), "{sql}");
+        }
+        for sql in ["n <> 5", "x > 5", "n > 4.5", "n > x", "n + 1 > 5", "n not between 1 and 5", "n is null"] {
+            let parts = Compiler.conjuncts("--where", sql, &schema).unwrap();
+            assert!(parts.iter().all(|part| part.within.is_none()), "{sql}");
+        }
+    }
 }

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::{Range, RangeInclusive};
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::{
@@ -16,13 +17,13 @@ use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef, TimeUnit
 use diptych_event::time::Zone;
 use diptych_event::timeline::{NO_CODE, Values};
 use diptych_event::{Names, Shard};
-use diptych_journey::seam::{Mask, PerRow, Texts};
+use diptych_journey::seam::{Condition, Mask, PerRow, Texts};
 use diptych_store::relations::ProfileValue;
 use diptych_store::timelines::ColumnSpec;
 use diptych_store::undeclared::Undeclared;
 
 use crate::EngineError;
-use crate::expressions::{Compiled, Compiler};
+use crate::expressions::{Compiled, Compiler, Conjunct};
 
 /// Columns of rows that an expression may name, and how to fill them from a shard.
 pub struct RowColumns {
@@ -198,15 +199,18 @@ impl RowColumns {
         let whole = self.expression(compiler, place, sql)?;
         whole.check_condition(self)?;
         let parts = compiler.conjuncts(place, sql, &self.schema)?;
-        let coded = parts.into_iter().map(|compiled| {
+        let parts = parts.into_iter().map(|Conjunct { compiled, within }| {
+            if let Some((column, bounds)) = within {
+                return Ok(Some(ConditionPart::Within { column, bounds }));
+            }
             let part = RowExpression { compiled, ..whole.clone() };
             let Some((column, values)) = part.per_text(self)? else { return Ok(None) };
             let truths = values.as_boolean_opt().ok_or_else(|| part.failed("this is not a condition"))?;
             let holds = (0..truths.len()).map(|idx| truths.is_valid(idx) && truths.value(idx)).collect();
-            Ok(Some(Coded { column, values: holds }))
+            Ok(Some(ConditionPart::Coded(Coded { column, values: holds })))
         });
-        let coded: Option<Vec<Coded<bool>>> = coded.collect::<Result<_, EngineError>>()?;
-        Ok(coded.map_or_else(|| RowCondition::Rows(whole), RowCondition::Coded))
+        let parts: Option<Vec<ConditionPart>> = parts.collect::<Result<_, EngineError>>()?;
+        Ok(parts.map_or_else(|| RowCondition::Rows(whole), RowCondition::Parts))
     }
 
     /// Compiles an expression whose text is wanted.
@@ -284,6 +288,15 @@ impl RowColumns {
         Some(dictionary.array().clone())
     }
 
+    /// Returns a column of whole numbers.
+    fn numbers<'a>(&self, shard: &Shard<'a>, column: &str) -> &'a [i64] {
+        let idx = self.position(column).expect("the column was found when it was compiled");
+        match shard.columns[idx].values {
+            Values::Integer(numbers) => numbers,
+            Values::Text(_) | Values::Number(_) => unreachable!("only columns of whole numbers are compared with bounds"),
+        }
+    }
+
     /// Gives each row the value of its text in a column.
     fn per_row<'a, T: Copy>(&self, shard: &Shard<'a>, column: &str, values: Cow<'a, [T]>) -> PerRow<'a, T> {
         if column == "name" {
@@ -318,10 +331,23 @@ pub struct Coded<T> {
 
 /// A condition on the rows of a shard.
 pub enum RowCondition {
-    /// Conditions on one text column each, all of which must hold.
-    Coded(Vec<Coded<bool>>),
+    /// Conditions on one column each, all of which must hold.
+    Parts(Vec<ConditionPart>),
     /// Any other: evaluated on every row.
     Rows(RowExpression),
+}
+
+/// A condition that is looked up where a row is asked about.
+pub enum ConditionPart {
+    /// On a text column.
+    Coded(Coded<bool>),
+    /// On a column of whole numbers.
+    Within {
+        /// Name of the column.
+        column: String,
+        /// The numbers that meet it.
+        bounds: RangeInclusive<i64>,
+    },
 }
 
 /// An expression over the rows of a shard whose text is wanted.
@@ -351,11 +377,18 @@ impl Labels {
 impl RowCondition {
     /// Tells for each row whether the condition holds; no value counts as false.
     ///
-    /// O(1) where the condition is one on text columns, else O(rows).
+    /// O(parts) where each part of the condition is on one column of texts or whole numbers, else O(rows).
     pub fn holds<'a>(&'a self, columns: &RowColumns, shard: &Shard<'a>) -> Result<Mask<'a>, EngineError> {
-        let part = |coded: &'a Coded<bool>| columns.per_row(shard, &coded.column, Cow::Borrowed(coded.values.as_slice()));
+        let part = |part: &'a ConditionPart| match part {
+            ConditionPart::Coded(Coded { column, values }) => {
+                Condition::PerRow(columns.per_row(shard, column, Cow::Borrowed(values.as_slice())))
+            }
+            ConditionPart::Within { column, bounds } => {
+                Condition::Within { numbers: columns.numbers(shard, column), bounds: bounds.clone() }
+            }
+        };
         match self {
-            Self::Coded(parts) => Ok(Mask(parts.iter().map(part).collect())),
+            Self::Parts(parts) => Ok(Mask(parts.iter().map(part).collect())),
             Self::Rows(expression) => {
                 let batch = columns.batch(shard, &expression.compiled.columns).map_err(|error| expression.failed(error))?;
                 Ok(expression.compiled.holds(&batch).map_err(|error| expression.failed(error))?.into())
@@ -365,14 +398,14 @@ impl RowCondition {
 }
 
 impl RowText {
-    /// Returns the text of each row; no value is a text of its own. O(rows).
+    /// Returns the text of each row; no value is a text of its own.
+    ///
+    /// O(rows) at most; where the texts of one column all occur among the first rows, only a look for missing ones.
     pub fn texts<'a>(&self, columns: &RowColumns, shard: &Shard<'a>) -> Result<Texts<'a>, EngineError> {
         match self {
             Self::Coded(coded, labels) => {
                 let of_rows = columns.per_row(shard, &coded.column, Cow::Borrowed(coded.values.as_slice()));
-                // Only texts that some row has are groups of this shard.
-                let mut seen = vec![false; labels.len()];
-                shard.owned_rows().for_each(|row| seen[of_rows.get(row) as usize] = true);
+                let seen = seen_labels(shard, &of_rows, labels.len());
                 let mut of_label = vec![NO_CODE; labels.len()];
                 let mut seen_labels = Vec::new();
                 for label in coded.values.iter().map(|label| *label as usize).filter(|label| seen[*label]) {
@@ -399,6 +432,33 @@ impl RowText {
             }
         }
     }
+}
+
+/// Tells which labels some row has: only these are groups of the shard.
+fn seen_labels(shard: &Shard, of_rows: &PerRow<u32>, n_labels: usize) -> Vec<bool> {
+    let mut seen = vec![false; n_labels];
+    // Most often each label but that of a missing text is soon seen, and texts are looked for many rows at a time.
+    let (mut n_left, of_missing) = match of_rows {
+        PerRow::Rows(_) => (n_labels, None),
+        PerRow::Coded { codes, values } => {
+            let (missing, present) = values.split_last().expect("there is a value for a missing text");
+            if present.contains(missing) { (n_labels, None) } else { (n_labels - 1, Some((codes, *missing as usize))) }
+        }
+    };
+    for row in shard.owned_rows() {
+        let label = of_rows.get(row) as usize;
+        let is_missing = of_missing.is_some_and(|(_, missing)| label == missing);
+        n_left -= usize::from(!seen[label] && !is_missing);
+        seen[label] = true;
+        if n_left == 0 {
+            break;
+        }
+    }
+    if let Some((codes, missing)) = of_missing {
+        let has_missing = |rows: Range<usize>| codes.has_missing(rows);
+        seen[missing] |= has_missing(0..shard.n_rows()) && (0..shard.n_actors()).any(|actor_idx| has_missing(shard.rows(actor_idx)));
+    }
+    seen
 }
 
 impl RowExpression {
