@@ -5,7 +5,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -16,7 +16,9 @@ use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::{DeltaTable, DeltaTableError};
 use diptych_event::log::{LOG_COLUMNS, LogType};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use tokio::runtime::Runtime;
@@ -93,7 +95,7 @@ impl Log {
 
     /// Returns the version of the newest commit.
     pub fn version(&self) -> u64 {
-        self.table.version().map_or(0, |version| version as u64)
+        self.table.version().unwrap_or(0)
     }
 
     /// Returns the files of the log in order of their names, which is the order of their commits.
@@ -221,11 +223,13 @@ fn log_error(root: &Path, doing: &'static str, error: DeltaTableError) -> StoreE
     StoreError::Log { path: root.to_owned(), doing, what: format!("{what}{hint}") }
 }
 
+/// Most rows of a row group, unless one batch has more.
+const ROW_GROUP_ROWS: usize = 1 << 20;
+
 fn write_parquet(path: &Path, schema: SchemaRef, batches: &[RecordBatch]) -> Result<(), StoreError> {
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).expect("1 is a level")))
         .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_max_row_group_row_count(Some(1 << 20))
         .set_column_dictionary_enabled(ColumnPath::from("event_id"), false)
         .set_column_dictionary_enabled(ColumnPath::from("time"), false)
         .set_column_encoding(ColumnPath::from("time"), Encoding::DELTA_BINARY_PACKED)
@@ -233,10 +237,18 @@ fn write_parquet(path: &Path, schema: SchemaRef, batches: &[RecordBatch]) -> Res
         .set_column_encoding(ColumnPath::from("line"), Encoding::DELTA_BINARY_PACKED)
         .build();
     let file = File::create(path).map_err(StoreError::io(path, "making"))?;
-    let write = || -> Result<(), parquet::errors::ParquetError> {
-        let mut writer = ArrowWriter::try_new(file, schema, Some(properties))?;
-        for batch in batches {
-            writer.write(batch)?;
+    let write = || -> Result<(), ParquetError> {
+        let (mut writer, columns) = ArrowWriter::try_new(file, schema, Some(properties))?.into_serialized_writer()?;
+        let mut batches = batches;
+        let mut n_groups = 0;
+        while !batches.is_empty() {
+            let (group, rest) = batches.split_at(n_batches_of_group(batches));
+            let mut row_group = writer.next_row_group()?;
+            for chunk in encoded(columns.create_column_writers(n_groups)?, group)? {
+                chunk.append_to_row_group(&mut row_group)?;
+            }
+            row_group.close()?;
+            (batches, n_groups) = (rest, n_groups + 1);
         }
         writer.into_inner()?.sync_all()?;
         Ok(())
@@ -250,6 +262,41 @@ fn write_parquet(path: &Path, schema: SchemaRef, batches: &[RecordBatch]) -> Res
         };
         StoreError::Io { path: path.to_owned(), doing: "writing to the log", source }
     })
+}
+
+/// Returns how many of the first batches make a row group: at least one.
+fn n_batches_of_group(batches: &[RecordBatch]) -> usize {
+    let mut n_rows = 0;
+    let fits = |batch: &&RecordBatch| {
+        n_rows += batch.num_rows();
+        n_rows <= ROW_GROUP_ROWS
+    };
+    batches.iter().take_while(fits).count().max(1)
+}
+
+/// Encodes the columns of some batches, one after the other on each core: they take most of the time of an import.
+fn encoded(columns: Vec<ArrowColumnWriter>, batches: &[RecordBatch]) -> Result<Vec<ArrowColumnChunk>, ParquetError> {
+    let encode = |idx: usize, mut column: ArrowColumnWriter| {
+        for batch in batches {
+            for leaf in compute_leaves(batch.schema_ref().field(idx), batch.column(idx))? {
+                column.write(&leaf)?;
+            }
+        }
+        column.close()
+    };
+    let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let columns = Mutex::new(columns.into_iter().enumerate());
+    let mut chunks: Vec<(usize, ArrowColumnChunk)> = std::thread::scope(|scope| {
+        let work = || -> Result<Vec<(usize, ArrowColumnChunk)>, ParquetError> {
+            let next = || columns.lock().expect("nothing panics while a column is taken").next();
+            std::iter::from_fn(next).map(|(idx, column)| Ok((idx, encode(idx, column)?))).collect()
+        };
+        let threads: Vec<_> = (0..n_threads).map(|_| scope.spawn(work)).collect();
+        let done = threads.into_iter().map(|thread| thread.join().expect("encoding does not panic"));
+        done.collect::<Result<Vec<_>, ParquetError>>().map(|chunks| chunks.into_iter().flatten().collect())
+    })?;
+    chunks.sort_by_key(|(idx, _)| *idx);
+    Ok(chunks.into_iter().map(|(_, chunk)| chunk).collect())
 }
 
 fn delta_field(name: &str, kind: LogType) -> StructField {
