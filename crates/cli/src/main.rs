@@ -14,8 +14,13 @@ mod serve;
 
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
+
+/// Keeps memory for the next question instead of handing it back, and gives each thread its own.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
 fn main() -> ExitCode {
-    limit_arenas();
     let matches = command::cli().get_matches();
     match run::run(&matches) {
         Ok(()) => ExitCode::SUCCESS,
@@ -24,17 +29,6 @@ fn main() -> ExitCode {
             eprintln!("error: {}", whole(&error));
             ExitCode::from(1)
         }
-    }
-}
-
-/// Lets the allocator keep one arena per core instead of eight: batches are made by one thread and dropped by another, and
-/// every arena keeps the most that it ever needed.
-fn limit_arenas() {
-    #[cfg(target_env = "gnu")]
-    {
-        let n_arenas = std::thread::available_parallelism().map_or(1, usize::from).max(2);
-        // SAFETY: no other thread runs yet, and the number is a small positive one.
-        unsafe { libc::mallopt(libc::M_ARENA_MAX, i32::try_from(n_arenas).unwrap_or(i32::MAX)) };
     }
 }
 
