@@ -61,6 +61,7 @@ pub fn open_on(root: &Path) -> anyhow::Result<()> {
 }
 
 fn announce(running: &Running, options: &Options, open: bool) -> anyhow::Result<()> {
+    running.prepare_report();
     let url = running.url(options.token.as_deref());
     // Whoever reads this may go away; the app is served all the same.
     let _ = print(&format!("{} is served at {url}\nCtrl-C ends it.", options.root.display()));

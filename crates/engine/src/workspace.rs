@@ -185,6 +185,18 @@ impl Workbench {
         })
     }
 
+    /// Names what answers are made of: the spec, the log and the timelines; `None` while timelines are behind the log.
+    pub fn answers_key(&self) -> Result<Option<String>, EngineError> {
+        let store = self.store()?;
+        let version = Log::newest_version(&store)?;
+        if !Timelines::covers(&store, &self.wanted())? {
+            return Ok(None);
+        }
+        let timelines = Timelines::open(&store, &self.kept)?;
+        let key = |timelines: Arc<Timelines>| serde_json::json!([self.spec_text, version, timelines.generation]).to_string();
+        Ok(timelines.map(key))
+    }
+
     /// Makes the timelines and the index of ids anew from the log.
     pub fn rebuild(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<u64, EngineError> {
         let store = self.store()?;

@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use diptych_engine::watch::Unwatched;
 use serde::Deserialize;
 
 use crate::problem::Problem;
@@ -30,7 +29,7 @@ enum Format {
 /// Makes the report.
 pub async fn get(State(app): State<App>, Params(wish): Params<Wish>) -> Result<Response, Problem> {
     work(&app, move |app, limits| {
-        let report = app.bench()?.report(&limits, &Unwatched)?;
+        let report = app.report(&limits)?;
         Ok(match wish.format {
             Format::Html => media("text/html; charset=utf-8", report.to_html()),
             Format::Text => media("text/plain; charset=utf-8", report.to_text()),

@@ -15,8 +15,8 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use crate::state::Served;
-use crate::{guard, routes};
+use crate::state::{App, Served};
+use crate::{guard, routes, state};
 
 /// Most bytes of a request's head; longer addresses get an answer up to here, and a closed connection beyond.
 const HEAD_BYTES_MAX: usize = 2 << 20;
@@ -59,6 +59,7 @@ impl Options {
 /// A server at work.
 pub struct Running {
     address: SocketAddr,
+    app: App,
     stop: watch::Sender<bool>,
     runtime: Runtime,
 }
@@ -75,6 +76,15 @@ impl Running {
             Some(token) => format!("http://{}/?token={token}", self.address),
             None => format!("http://{}/", self.address),
         }
+    }
+
+    /// Makes the report ahead of the first request, which most often is for it.
+    pub fn prepare_report(&self) {
+        let app = self.app.clone();
+        self.runtime.spawn(async move {
+            // Whoever asks is told what is wrong.
+            let _ = state::work(&app, |app, limits| app.report(&limits).map(drop)).await;
+        });
     }
 
     /// Serves until the process ends.
@@ -110,14 +120,14 @@ pub fn start(options: Options) -> io::Result<Running> {
     let address = listener.local_addr()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK_BYTES).enable_all().build()?;
     let app = Arc::new(Served::new(options, address));
-    let router = routes::router(&app).layer(middleware::from_fn_with_state(app, guard::guard));
+    let router = routes::router(&app).layer(middleware::from_fn_with_state(app.clone(), guard::guard));
     let (stop, stopped) = watch::channel(false);
     let listener = {
         let _inside = runtime.enter();
         TcpListener::from_std(listener)?
     };
     runtime.spawn(accept(listener, router, stopped));
-    Ok(Running { address, stop, runtime })
+    Ok(Running { address, app, stop, runtime })
 }
 
 async fn accept(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {

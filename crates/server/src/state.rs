@@ -1,9 +1,11 @@
 //! What all requests share: the workspace's folder, the limits, and the gate through which heavy work goes.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use diptych_engine::ask::Limits;
+use diptych_engine::report::Report;
+use diptych_engine::watch::Unwatched;
 use diptych_engine::{KeptOpen, Workbench};
 use tokio::sync::{Mutex, Semaphore};
 
@@ -26,6 +28,8 @@ pub struct Served {
     pub spec: Mutex<()>,
     /// Timelines that stay open from request to request.
     kept: Arc<KeptOpen>,
+    /// The last report, and what it was made of.
+    report: std::sync::Mutex<Option<(String, Arc<Report>)>>,
     /// A place for each piece of heavy work that runs at the same time.
     places: Arc<Semaphore>,
 }
@@ -39,12 +43,39 @@ impl Served {
         let port = address.port();
         let names = if address.ip().is_loopback() { vec!["127.0.0.1", "localhost", "[::1]"] } else { Vec::new() };
         let hosts = names.into_iter().map(|name| format!("{name}:{port}")).collect();
-        Self { options, address, hosts, spec: Mutex::new(()), kept: Arc::default(), places: Arc::new(Semaphore::new(N_PLACES)) }
+        Self {
+            options,
+            address,
+            hosts,
+            spec: Mutex::new(()),
+            kept: Arc::default(),
+            report: std::sync::Mutex::default(),
+            places: Arc::new(Semaphore::new(N_PLACES)),
+        }
     }
 
     /// Opens the workspace as it is on the disk now: a spec that was edited by hand counts at once.
     pub fn bench(&self) -> Result<Workbench, Problem> {
         Ok(Workbench::open(&self.options.root)?.keeping_open(self.kept.clone()))
+    }
+
+    /// Makes the report, or returns the last one where spec, log and timelines are still those that it was made of.
+    ///
+    /// Whoever asks while it is being made waits for the same one.
+    pub fn report(&self, limits: &Limits) -> Result<Arc<Report>, Problem> {
+        let bench = self.bench()?;
+        let mut last = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = bench.answers_key()?;
+        if let Some((known, report)) = &*last
+            && key.as_ref() == Some(known)
+        {
+            return Ok(report.clone());
+        }
+        *last = None;
+        let report = Arc::new(bench.report(limits, &Unwatched)?);
+        // What was imported meanwhile may be in a part of it.
+        *last = key.filter(|key| bench.answers_key().is_ok_and(|now| now.as_ref() == Some(key))).map(|key| (key, report.clone()));
+        Ok(report)
     }
 }
 

@@ -4,9 +4,13 @@ mod common;
 
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use diptych_engine::Workbench;
+use diptych_engine::ask::Limits;
+use diptych_engine::import::{self, Options as ImportOptions};
+use diptych_engine::watch::Unwatched;
+use diptych_engine::{SPEC_FILE, Workbench};
 use serde_json::{Value, json};
 
 /// Waits until something holds; panics when it does not for long.
@@ -43,6 +47,43 @@ fn the_workspace_says_what_it_holds() {
         assert_eq!(server.get(&format!("/api/report?format={format}")).status, 200);
     }
     assert_eq!(server.get("/api/openapi.json").json()["openapi"], "3.1.0");
+}
+
+/// Makes the report without a server.
+fn made_anew(root: &Path) -> Value {
+    let report = Workbench::open(root).unwrap().report(&Limits::default(), &Unwatched).unwrap();
+    serde_json::from_str(&report.to_json()).unwrap()
+}
+
+#[test]
+fn the_report_that_is_kept_follows_spec_and_data() {
+    let own = common::own_bakery();
+    let server = common::serve(own.path());
+    let first = server.get("/api/report").json();
+    assert_eq!(first, made_anew(own.path()));
+    assert_eq!(server.get("/api/report").json(), first, "the one that was kept");
+
+    let path = own.path().join(SPEC_FILE);
+    let spec = fs::read_to_string(&path).unwrap();
+    assert!(spec.contains("gap: 30m"), "the bakery's sessions have the usual gap");
+    fs::write(&path, spec.replace("gap: 30m", "gap: 5h")).unwrap();
+    let of_long_sessions = server.get("/api/report").json();
+    assert_ne!(of_long_sessions, first);
+    assert_eq!(of_long_sessions, made_anew(own.path()));
+
+    let bench = Workbench::open(own.path()).unwrap();
+    let web = fs::read_to_string(own.path().join("data/web.csv")).unwrap();
+    let (header, rows) = web.split_once('\n').unwrap();
+    // The first row again, with an id of its own.
+    let more = own.path().join("data/web-more.csv");
+    let row = rows.lines().next().unwrap();
+    let id = header.split(',').position(|column| column.trim() == "event_id").unwrap();
+    let cells: Vec<&str> = row.split(',').enumerate().map(|(idx, cell)| if idx == id { "one-more" } else { cell }).collect();
+    fs::write(&more, format!("{header}\n{}\n", cells.join(","))).unwrap();
+    let web = ImportOptions { source: Some("web".into()), ..common::options() };
+    let imported = import::import(&bench, &[more], &web, &mut |_| {}).unwrap();
+    assert_eq!(imported[0].accepted, 1, "{imported:?}");
+    assert_eq!(server.get("/api/report").json(), made_anew(own.path()));
 }
 
 #[test]
