@@ -51,13 +51,18 @@ def start_to_answer(diptych, workspace, threads, runs):
     return [*records, {"measure": "start_only", "secs": watched([diptych, "--version"]).secs}]
 
 
+def shared(source, target):
+    """Links files that are written once, so that a store of any size is copied at once; the others are copied."""
+    (os.link if source.endswith((".arrow", ".parquet", ".run")) else shutil.copy2)(source, target)
+
+
 def new_events(diptych, workspace, folder, threads, n_events=100_000):
     """So many new events into the store: until the import ends, and until the next question is answered."""
     more = os.path.join(folder, "more")
     files = make_load(diptych, more, n_events, "--seed", "2")
     copy = os.path.join(folder, "copy")
     shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(workspace, copy)
+    shutil.copytree(workspace, copy, copy_function=shared)
     started = time.perf_counter()
     watched([diptych, "import", copy, *files])
     imported = time.perf_counter() - started
@@ -74,7 +79,7 @@ def derived(diptych, workspace, folder, events, threads, runs):
     """Events per second of what is derived: tasks, frictions, stages, behind. The first question also makes accounts' timelines."""
     journeys = os.path.join(folder, "journeys")
     new_workspace(journeys, SPEC + JOURNEYS)
-    shutil.copytree(os.path.join(workspace, "store"), os.path.join(journeys, "store"))
+    shutil.copytree(os.path.join(workspace, "store"), os.path.join(journeys, "store"), copy_function=shared)
     records = []
     for operator, options in DERIVED:
         command = [diptych, "ask", journeys, operator, *options, "--threads", str(threads), "--format", "json"]

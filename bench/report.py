@@ -25,6 +25,10 @@ def table(head, rows):
     return "\n".join([*lines, *["| " + " | ".join(map(str, row)) + " |" for row in rows]]) + "\n"
 
 
+# The peer that imports are measured against.
+SORTED_TABLE = "duckdb"
+
+
 def timed(records, question):
     """(engine, formulation) -> records of its runs."""
     found = {}
@@ -72,12 +76,16 @@ def answers(records):
         rows.append([question.title, spread(secs_of(ours)), spread(secs_of(ours, "process_secs")), f"{engine}: {name}", spread(secs_of(runs)),
                      f"{secs / warm:.1f}", f"{secs / process:.1f}", cpu_ratio(ours, runs), f"{question.floor:g}", f"{question.aim:g}", verdict(secs / warm, question)])
     found = timed(records, IMPORT.id)
-    ours, other = found.get((DIPTYCH, "diptych import")), best(found)
-    if ours and other:
+    ours = found.get((DIPTYCH, "diptych import"))
+    # The floor is against the sorted table that DuckDB makes; the fastest peer stands beside it.
+    for peer in (SORTED_TABLE, None):
+        other = best(found, peer)
+        if not ours or not other or (peer is None and other[1][0] == SORTED_TABLE):
+            continue
         secs, (engine, name), runs = other
         ratio = secs / median(secs_of(ours))
-        rows.append([IMPORT.title, "", spread(secs_of(ours)), f"{engine}: {name}", spread(secs_of(runs)), "", f"{ratio:.2f}", cpu_ratio(ours, runs),
-                     f"{IMPORT.floor:g}", f"{IMPORT.aim:g}", verdict(ratio, IMPORT)])
+        judged = [f"{IMPORT.floor:g}", f"{IMPORT.aim:g}", verdict(ratio, IMPORT)] if peer else ["", "", ""]
+        rows.append([IMPORT.title, "", spread(secs_of(ours)), f"{engine}: {name}", spread(secs_of(runs)), "", f"{ratio:.2f}", cpu_ratio(ours, runs), *judged])
     head = ["question", "Diptych in a warm process, ms", "Diptych, whole process, ms", "best peer", "its time in a warm process, ms", "ratio",
             "ratio, whole process", "ratio of CPU times", "floor", "aim", "met"]
     return table(head, rows)

@@ -1,6 +1,7 @@
 """How many sessions are there, and how many of each length, with a gap of about 30 minutes? From raw timelines.
 
-A gap of over the limit between two events of a person begins a new session; nothing about sessions is kept beforehand.
+A gap of over the limit between two events of a person begins a new session. Nobody keeps sessions beforehand; Diptych's
+timelines know where a person rested for over ten minutes, whatever the gap asked for (bench/README.md).
 The answer is the number of sessions, and of those with 1, 2, …, 9, 10 to 19, 20 to 49, 50 to 99, 100 or more events.
 Diptych also gives people per length, and median, 90th percentile and mean of the durations, which the peers are not asked for.
 """
