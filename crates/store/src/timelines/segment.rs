@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{
     Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray, RecordBatch, StringArray, UInt8Array, UInt16Array, UInt32Array,
@@ -457,12 +457,15 @@ pub(super) struct Segment {
     rows: MappedFile,
     actors: MappedFile,
     index: MappedFile,
+    /// The shards that were asked for: each is read from its files once.
+    shards: Vec<OnceLock<ShardData>>,
 }
 
 impl Segment {
     pub fn open(folder: &Path, card: &SegmentCard, columns: &[ColumnSpec], n_shards: usize) -> Result<Self, StoreError> {
         let open = |name: &str| MappedFile::open(&folder.join(name), n_shards);
-        let segment = Self { rows: open(&card.rows)?, actors: open(&card.actors)?, index: open(&card.index)? };
+        let shards = (0..n_shards).map(|_| OnceLock::new()).collect();
+        let segment = Self { rows: open(&card.rows)?, actors: open(&card.actors)?, index: open(&card.index)?, shards };
         let fields = segment.rows.schema.fields();
         let fixed = &fields[..fields.len().saturating_sub(columns.len())];
         let is_whole = ["time_us", "name", "tie"].iter().all(|needed| fixed.iter().any(|field| field.name() == needed));
@@ -475,7 +478,11 @@ impl Segment {
     }
 
     pub fn shard(&self, shard_idx: usize, columns: &[ColumnSpec]) -> Result<ShardData, StoreError> {
-        Ok(ShardData::new(self.rows.batch(shard_idx)?, &self.actors.batch(shard_idx)?, &self.index.batch(shard_idx)?, columns))
+        if let Some(known) = self.shards[shard_idx].get() {
+            return Ok(known.clone());
+        }
+        let (rows, actors, index) = (self.rows.batch(shard_idx)?, self.actors.batch(shard_idx)?, self.index.batch(shard_idx)?);
+        Ok(self.shards[shard_idx].get_or_init(|| ShardData::new(rows, &actors, &index, columns)).clone())
     }
 
     /// Tells whether the rows have a column that segments may leave out.
