@@ -4,6 +4,7 @@ mod kernel;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::Range;
@@ -109,8 +110,6 @@ pub struct Plan {
     timed: Option<Timed>,
     observed_until_us: i64,
     names: Names,
-    /// Place of each node in the order of texts, shape `[names + 3]`; the artificial nodes come last.
-    ranks: Vec<u32>,
 }
 
 /// Counts of some actors.
@@ -178,7 +177,6 @@ impl Operator for Transitions {
             timed: None,
             observed_until_us: context.catalog.observed_until_us,
             names: context.catalog.names.clone(),
-            ranks: ranks(&context.catalog.names),
         };
         context.notes.push("intervals treat pairs as independent; those of one person are not, so they are too narrow".into());
         Ok(plan)
@@ -246,7 +244,7 @@ impl Operator for Transitions {
     fn finish(&self, plan: &Plan, mut total: Partial) -> Vec<Cell> {
         total.edges.settle();
         let edges = &total.edges;
-        let mut leaving = vec![0; plan.ranks.len()];
+        let mut leaving = vec![0; plan.names.len() + ARTIFICIAL.len()];
         edges.edges().for_each(|edge| leaving[node_idx(&plan.names, edge.from)] += edge.n);
         let case = if plan.session_gap_us.is_some() { Unit::Session } else { Unit::Actor };
         let n_edges = edges.n_edges();
@@ -489,32 +487,21 @@ fn for_each_timed(plan: &Plan, view: &View, timed: &Timed, positions: &Positions
 /// the first.
 fn shown_edges(plan: &Plan, table: &PairTable) -> Vec<Edge> {
     let wanted = |edge: &Edge| plan.after.is_none_or(|from| edge.from == from) && plan.before.is_none_or(|to| edge.to == to);
-    let rank = |node: u32| plan.ranks[node_idx(&plan.names, node)];
+    let text = |node: u32| node_text(&plan.names, node);
     // The last one shown is at the top.
-    let mut shown: BinaryHeap<(Reverse<u64>, u32, u32, Edge)> = BinaryHeap::new();
+    let mut shown = BinaryHeap::new();
     let mut fewest = 0;
     for edge in table.edges() {
         if edge.n < fewest || !wanted(&edge) {
             continue;
         }
-        shown.push((Reverse(edge.n), rank(edge.from), rank(edge.to), edge));
+        shown.push((Reverse(edge.n), text(edge.from), text(edge.to), edge));
         if shown.len() > plan.top {
             shown.pop();
             fewest = shown.peek().map_or(0, |(Reverse(n), ..)| *n);
         }
     }
     shown.into_sorted_vec().into_iter().map(|(.., edge)| edge).collect()
-}
-
-/// Returns the place of each node in the order of texts, shape `[names + 3]`. O(names log names).
-fn ranks(names: &Names) -> Vec<u32> {
-    let artificial = (0..ARTIFICIAL.len() as u32).map(|idx| START - idx);
-    let nodes = (0..names.len() as u32).chain(artificial);
-    let mut texts: Vec<_> = nodes.map(|node| node_text(names, node)).enumerate().collect();
-    texts.sort_unstable_by(|(_, a), (_, b)| a.cmp(b));
-    let mut ranks = vec![0; texts.len()];
-    texts.iter().enumerate().for_each(|(rank, (idx, _))| ranks[*idx] = rank as u32);
-    ranks
 }
 
 /// Returns the position of a node: the artificial ones come after the names.
@@ -527,7 +514,7 @@ fn is_event(node: u32) -> bool {
 }
 
 /// Writes a node so that ids are never ambiguous: names with an arrow, with quotes, or like `(start)` are quoted.
-fn node_text(names: &Names, node: u32) -> std::borrow::Cow<'_, str> {
+fn node_text(names: &Names, node: u32) -> Cow<'_, str> {
     if let Some((text, _)) = ARTIFICIAL.iter().find(|(_, artificial)| *artificial == node) {
         return (*text).into();
     }
