@@ -173,11 +173,51 @@ impl Slice {
     }
 }
 
+/// A question that was checked, with the shards that it is asked about.
+pub struct Prepared {
+    pub plan: AnyPlan,
+    params: Value,
+    operator: &'static dyn AnyOperator,
+    slices: Vec<Slice>,
+}
+
 /// Asks a question about a world.
 ///
 /// # Panics
 /// When a condition is beyond what tests understand.
 pub fn ask(world: &World, question: &Question) -> Result<Answer, AskError> {
+    let mut prepared = prepare(world, question)?;
+    let operator = question.operator;
+    let mut partials = Vec::new();
+    let total = prepared.count(question.merge_seed, |total| partials.push(operator.partial_json(total)));
+    let (cells, groups) = operator.finish(&prepared.plan, total);
+    let Prepared { plan, params, slices, .. } = prepared;
+    Ok(Answer { cells, groups, params, partials, operator, plan, slices })
+}
+
+impl Prepared {
+    /// Scans as often as the operator asks for; `look` sees the totals of each scan.
+    pub fn count(&mut self, merge_seed: u64, mut look: impl FnMut(&AnyTotals)) -> AnyTotals {
+        let mut total = self.operator.empty(&self.plan);
+        for _ in 1..MAX_SCANS {
+            total = scan(self.operator, &self.plan, &self.slices, merge_seed, total);
+            look(&total);
+            match self.operator.refine(&self.plan, &total) {
+                Some(refined) => self.plan = refined,
+                None => return total,
+            }
+        }
+        total = scan(self.operator, &self.plan, &self.slices, merge_seed, total);
+        look(&total);
+        total
+    }
+}
+
+/// Checks a question, and cuts a world into shards with all that the question makes of them.
+///
+/// # Panics
+/// When a condition is beyond what tests understand.
+pub fn prepare(world: &World, question: &Question) -> Result<Prepared, AskError> {
     let catalog = Catalog {
         names: world.names().clone(),
         columns: world.columns(),
@@ -190,9 +230,9 @@ pub fn ask(world: &World, question: &Question) -> Result<Answer, AskError> {
     };
     let mut context = Context::new(&catalog);
     let operator = question.operator;
-    let (mut plan, params) = operator.plan(question.params.clone(), &mut context)?;
+    let (plan, params) = operator.plan(question.params.clone(), &mut context)?;
     let (masks, texts) = (std::mem::take(&mut context.masks), std::mem::take(&mut context.texts));
-    let slices: Vec<Slice> = world
+    let slices = world
         .shards(question.n_shards)
         .into_iter()
         .map(|owned| {
@@ -209,21 +249,7 @@ pub fn ask(world: &World, question: &Question) -> Result<Answer, AskError> {
             Slice { owned, admitted, groups, labels, masks, texts, period_us: question.period_us.clone() }
         })
         .collect();
-    let mut partials = Vec::new();
-    let mut total = operator.empty(&plan);
-    let total = loop {
-        total = scan(operator, &plan, &slices, question.merge_seed, total);
-        partials.push(operator.partial_json(&total));
-        if partials.len() == MAX_SCANS {
-            break total;
-        }
-        match operator.refine(&plan, &total) {
-            Some(refined) => plan = refined,
-            None => break total,
-        }
-    };
-    let (cells, groups) = operator.finish(&plan, total);
-    Ok(Answer { cells, groups, params, partials, operator, plan, slices })
+    Ok(Prepared { plan, params, operator, slices })
 }
 
 /// Adds all shards to `total`: in turn for seed 0, otherwise in any order and in any pairs.
