@@ -4,6 +4,7 @@
 //! key of all that they depend on, and made anew when the data, the records or the spec change.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{Hash, Hasher};
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -21,7 +22,7 @@ use diptych_journey::{Catalog, Context};
 use diptych_store::identity::Identity;
 use diptych_store::relations::{Membership, Relations};
 use diptych_store::timelines::{ACTOR_KIND, Amended, ColumnSpec, Dealer, DealtRow, DealtValue, Timelines, accounts};
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::EngineError;
 use crate::expressions::Compiler;
@@ -30,7 +31,7 @@ use crate::watch::Watch;
 use crate::workspace::Workbench;
 
 /// Raised when account timelines are made in another way, so that old ones are not used.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 
 /// Columns of account timelines beside those of users, in order; that of margin only where the spec says what margin is.
 const OWN_COLUMNS: [(&str, ColumnKind); 8] = [
@@ -57,8 +58,9 @@ impl Workbench {
     /// Opens the account timelines, first making them when something that they depend on has changed.
     pub fn accounts(&self, users: &Timelines, relations: &Relations, rows: Rows, watch: &dyn Watch) -> Result<Arc<Timelines>, EngineError> {
         let store = self.store()?;
-        let said = serde_json::json!([FORMAT, users.generation, self.spec_text(), relations]).to_string();
-        let common = format!("{:016x}", xxh3_64(said.as_bytes()));
+        let mut hasher = Xxh3Default::new();
+        (FORMAT, &users.generation, self.spec_text(), relations).hash(&mut hasher);
+        let common = format!("{:016x}", hasher.finish());
         let key = match rows {
             Rows::Named => common.clone(),
             Rows::All => format!("{common}-all"),

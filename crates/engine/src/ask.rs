@@ -105,7 +105,7 @@ impl People {
 struct Read {
     timelines: Arc<Timelines>,
     catalog: Catalog,
-    relations: Relations,
+    relations: Arc<Relations>,
     knows: Knowledge,
     of_accounts: bool,
     remark: Option<String>,

@@ -158,8 +158,8 @@ impl Workbench {
     }
 
     /// Reads the records of the log: memberships, profiles, merges.
-    pub fn relations(&self) -> Result<Relations, EngineError> {
-        Ok(Timelines::relations(&self.store()?)?)
+    pub fn relations(&self) -> Result<Arc<Relations>, EngineError> {
+        Ok(Timelines::relations(&self.store()?, &self.kept)?)
     }
 
     /// Opens the timelines, first bringing them up to the log when a killed import or a changed spec left them behind.

@@ -83,7 +83,17 @@ fn the_report_that_is_kept_follows_spec_and_data() {
     let web = ImportOptions { source: Some("web".into()), ..common::options() };
     let imported = import::import(&bench, &[more], &web, &mut |_| {}).unwrap();
     assert_eq!(imported[0].accepted, 1, "{imported:?}");
-    assert_eq!(server.get("/api/report").json(), made_anew(own.path()));
+    let known = server.get("/api/report").json();
+    assert_eq!(known, made_anew(own.path()));
+
+    // Records are kept beside the report, until the log grows.
+    let more = own.path().join("data/profiles-more.csv");
+    fs::write(&more, "customer,name,value,since\nnobody-yet,loyalty_tier,gold,2025-05-01\n").unwrap();
+    let profiles = ImportOptions { source: Some("profiles".into()), ..common::options() };
+    import::import(&bench, &[more], &profiles, &mut |_| {}).unwrap();
+    let known_now = server.get("/api/report").json();
+    assert_eq!(known_now["knows"]["profile_values"].as_u64(), known["knows"]["profile_values"].as_u64().map(|n| n + 1));
+    assert_eq!(known_now, made_anew(own.path()));
 }
 
 #[test]

@@ -88,6 +88,12 @@ impl Log {
         Ok(listed.flatten().filter_map(|entry| version(&entry.file_name().to_string_lossy())).max().unwrap_or(0))
     }
 
+    /// Reads the newest commit as it was written: it names the files that it added. O(commits).
+    pub fn newest_commit(workspace: &Workspace) -> Result<Vec<u8>, StoreError> {
+        let path = workspace.store("log").join("_delta_log").join(format!("{:020}.json", Self::newest_version(workspace)?));
+        fs::read(&path).map_err(StoreError::io(&path, "reading"))
+    }
+
     /// Returns the folder of the log.
     pub fn root(&self) -> &Path {
         &self.root

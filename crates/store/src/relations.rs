@@ -9,13 +9,12 @@ use arrow::datatypes::TimestampMicrosecondType;
 use diptych_event::log::Kind;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter};
-use serde::{Deserialize, Serialize};
 
 use crate::StoreError;
 use crate::log::Log;
 
 /// The records of a log as they stand now, in an order that does not depend on their arrival.
-#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Hash)]
 pub struct Relations {
     /// Who belongs to which account.
     pub memberships: Vec<Membership>,
@@ -28,7 +27,7 @@ pub struct Relations {
 }
 
 /// A user belongs to an account from one instant (included) to another (excluded).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Membership {
     /// The user, as recorded.
     pub user: String,
@@ -43,7 +42,7 @@ pub struct Membership {
 }
 
 /// A user or account has a value from one instant (included) to another (excluded).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProfileValue {
     /// The attribute.
     pub name: String,

@@ -179,11 +179,16 @@ pub struct Timelines {
     n_shards: usize,
 }
 
-/// Timelines that stay open from question to question, each as long as its card is the same.
+/// What stays open from question to question: timelines as long as their card is the same, records as long as the log is.
 ///
-/// Useful for: a process that answers many questions; dictionaries are read once, and files stay mapped.
+/// Useful for: whoever asks more than once; dictionaries and records are read once, and files stay mapped.
 #[derive(Default)]
-pub struct KeptOpen(Mutex<BTreeMap<PathBuf, (Vec<u8>, Arc<Timelines>)>>);
+pub struct KeptOpen {
+    /// By folder: the card, and what it describes.
+    timelines: Mutex<BTreeMap<PathBuf, (Vec<u8>, Arc<Timelines>)>>,
+    /// The newest commit of the log, and the records as it left them.
+    relations: Mutex<Option<(Vec<u8>, Arc<Relations>)>>,
+}
 
 impl KeptOpen {
     /// Returns the timelines that lie in a folder with a card, opening them where they are not open; `None` without a card
@@ -194,7 +199,7 @@ impl KeptOpen {
             kept.retain(|folder, _| folder.exists());
             kept.get(folder).filter(|(known, _)| *known == text).map(|(_, timelines)| timelines.clone())
         };
-        if let Some(timelines) = kept(&mut self.0.lock().expect(NO_PANIC)) {
+        if let Some(timelines) = kept(&mut self.timelines.lock().expect(NO_PANIC)) {
             return Ok(Some(timelines));
         }
         let card = parse_card(folder, &text)?;
@@ -202,8 +207,23 @@ impl KeptOpen {
             return Ok(None);
         }
         let timelines = Arc::new(Timelines::open_card(folder, &card, n_shards)?);
-        self.0.lock().expect(NO_PANIC).insert(folder.to_owned(), (text, timelines.clone()));
+        self.timelines.lock().expect(NO_PANIC).insert(folder.to_owned(), (text, timelines.clone()));
         Ok(Some(timelines))
+    }
+
+    /// Returns the records of a log, reading them where it has grown since.
+    fn relations(&self, workspace: &Workspace) -> Result<Arc<Relations>, StoreError> {
+        // A commit names files that no other commit has: it tells this log from one that was made in its place.
+        let commit = Log::newest_commit(workspace)?;
+        if let Some((_, relations)) = self.relations.lock().expect(NO_PANIC).as_ref().filter(|(known, _)| *known == commit) {
+            return Ok(relations.clone());
+        }
+        let relations = Arc::new(Relations::read(&Log::open(workspace)?)?);
+        // What was read may be of a later commit: then it is read once more next time.
+        if Log::newest_commit(workspace)? == commit {
+            *self.relations.lock().expect(NO_PANIC) = Some((commit, relations.clone()));
+        }
+        Ok(relations)
     }
 }
 
@@ -306,14 +326,14 @@ impl Timelines {
     }
 
     /// Reads what the log says besides events; without opening it where the timelines know that this is nothing.
-    pub fn relations(workspace: &Workspace) -> Result<Relations, StoreError> {
+    pub fn relations(workspace: &Workspace, kept: &KeptOpen) -> Result<Arc<Relations>, StoreError> {
         let card = read_card(workspace)?.filter(|card| !card.has_relations);
         if let Some(card) = card
             && card.log_version == Some(Log::newest_version(workspace)?)
         {
-            return Ok(Relations::default());
+            return Ok(Arc::default());
         }
-        Relations::read(&Log::open(workspace)?)
+        kept.relations(workspace)
     }
 
     /// Removes all timelines, so that the next update makes them anew.
