@@ -11,7 +11,7 @@ pub(crate) mod testing;
 use std::ops::Range;
 
 use diptych_event::Shard;
-use diptych_event::index::{REST_US, Runs};
+use diptych_event::index::{Index, REST_US, Runs};
 
 /// Walks the sessions among `rows` of one actor: maximal runs with no gap of over `gap_us` after user activity.
 ///
@@ -115,6 +115,71 @@ pub fn sessions_of_runs<'a, 'b>(
     })
 }
 
+/// Actors whose sessions are looked at together: so few that their columns stay in the caches.
+const ACTORS_AT_ONCE: usize = 1 << 10;
+
+/// The sessions of some actors, one after the other, in plain columns.
+///
+/// Useful for: looking at all sessions alike. How many runs an actor or a session has cannot be foreseen, so a loop over
+/// the runs of each guesses wrongly about once per session; in a loop over columns no branch depends on it.
+#[derive(Debug, Default)]
+pub struct SessionColumns {
+    /// Rows, shape `[sessions]`.
+    pub n_rows: Vec<u32>,
+    /// Time from the first to the last row in microseconds, shape `[sessions]`.
+    pub duration_us: Vec<i64>,
+    /// 1 where a session is its actor's first, else 0; shape `[sessions]`.
+    pub is_actors_first: Vec<u8>,
+    /// The first run of each session, and one after the last one of all.
+    first_runs: Vec<u32>,
+}
+
+/// Calls `take` with the sessions that [`sessions_of_runs`] finds for all actors of a shard, where [`runs_tell_sessions`];
+/// those of one actor come together. O(runs + actors).
+pub fn for_each_sessions_of_runs(shard: &Shard, gap_us: i64, mut take: impl FnMut(&SessionColumns)) {
+    let mut columns = SessionColumns::default();
+    let (starts, ends, run_rows) = (shard.starts, shard.ends, shard.index.run_rows);
+    let (mut actor, mut run) = (0, 0);
+    while actor < starts.len() {
+        // Rows between two actors' rows are nobody's, and so are their runs.
+        let most = (actor + ACTORS_AT_ONCE).min(starts.len());
+        let last = (actor..most).find(|actor| starts.get(actor + 1) != Some(&ends[*actor])).unwrap_or(most - 1);
+        run += run_rows[run..].partition_point(|row| u64::from(*row) < starts[actor]);
+        let end = run + run_rows[run..].partition_point(|row| u64::from(*row) < ends[last]);
+        columns.find(&shard.index, run..end, &starts[actor..=last], ends[last], gap_us);
+        take(&columns);
+        (actor, run) = (last + 1, end);
+    }
+}
+
+impl SessionColumns {
+    /// Finds the sessions of actors whose rows and runs follow each other without a gap.
+    fn find(&mut self, index: &Index, runs: Range<usize>, starts: &[u64], rows_end: u64, gap_us: i64) {
+        let run_rows = &index.run_rows[runs.clone()];
+        let (began_us, ended_us) = (&index.run_began_us[runs.clone()], &index.run_ended_us[runs]);
+        self.first_runs.resize(run_rows.len() + 1, 0);
+        self.is_actors_first.resize(run_rows.len(), 0);
+        let (mut n_sessions, mut next_actor, mut before_us) = (0, 0, 0);
+        for idx in 0..run_rows.len() {
+            // Every run is written where the next session begins, and stays there if it is its first.
+            let is_actors_first = starts.get(next_actor) == Some(&u64::from(run_rows[idx]));
+            next_actor += usize::from(is_actors_first);
+            self.first_runs[n_sessions] = idx as u32;
+            self.is_actors_first[n_sessions] = u8::from(is_actors_first);
+            n_sessions += usize::from(is_actors_first | (began_us[idx].saturating_sub(before_us) > gap_us));
+            before_us = ended_us[idx];
+        }
+        self.is_actors_first.truncate(n_sessions);
+        self.first_runs[n_sessions] = run_rows.len() as u32;
+        self.first_runs.truncate(n_sessions + 1);
+        let first_row = |run: u32| run_rows.get(run as usize).map_or(rows_end, |row| u64::from(*row));
+        self.n_rows.clear();
+        self.n_rows.extend(self.first_runs.windows(2).map(|runs| (first_row(runs[1]) - first_row(runs[0])) as u32));
+        self.duration_us.clear();
+        self.duration_us.extend(self.first_runs.windows(2).map(|runs| ended_us[runs[1] as usize - 1] - began_us[runs[0] as usize]));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use diptych_event::actors::ActorIds;
@@ -166,6 +231,14 @@ mod tests {
                     ended_us: time_us[*end - 1],
                 };
                 assert_eq!(of_runs, expected.iter().map(session).collect::<Vec<_>>(), "told by runs");
+                let mut found = Vec::new();
+                for_each_sessions_of_runs(&shard, gap_us, |columns| {
+                    let of_columns = columns.n_rows.iter().zip(&columns.duration_us).zip(&columns.is_actors_first);
+                    found.extend(of_columns.map(|((n_rows, duration_us), is_first)| (*n_rows as usize, *duration_us, *is_first)));
+                });
+                let columns =
+                    |session: &RunSession| (session.rows.len(), session.ended_us - session.began_us, u8::from(session.rows.start == 0));
+                assert_eq!(found, of_runs.iter().map(columns).collect::<Vec<_>>(), "in columns");
             }
         }
     }

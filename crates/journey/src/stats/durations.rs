@@ -23,8 +23,58 @@ pub struct Durations {
     /// Fewer than [`FEW`] values; empty once there are drawers.
     few: Vec<i64>,
     /// By [`leading`] bits; empty before there are many values.
-    drawers: Vec<Vec<i64>>,
+    drawers: Vec<Drawer>,
     sum_us: i128,
+}
+
+/// Most values in one piece of memory: what is added is moved once at the most, and what is merged not at all.
+const PIECE: usize = 1 << 14;
+
+/// Values of about one size, in no order.
+#[derive(Debug, Clone, Default)]
+struct Drawer {
+    /// Where values are added.
+    last: Vec<i64>,
+    /// The values before.
+    pieces: Vec<Vec<i64>>,
+}
+
+impl Drawer {
+    #[inline]
+    fn push(&mut self, value: i64) {
+        if self.last.len() == self.last.capacity() {
+            self.grow();
+        }
+        self.last.push(value);
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        if self.last.len() < PIECE {
+            self.last.reserve(self.last.len().max(64));
+        } else {
+            self.pieces.push(std::mem::replace(&mut self.last, Vec::with_capacity(PIECE)));
+        }
+    }
+
+    /// Takes over the values of another drawer. O(pieces).
+    fn merge(&mut self, other: Drawer) {
+        self.pieces.extend(other.pieces);
+        self.pieces.push(other.last);
+    }
+
+    fn len(&self) -> usize {
+        self.last.len() + self.pieces.iter().map(Vec::len).sum::<usize>()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = i64> + '_ {
+        self.pieces.iter().chain([&self.last]).flatten().copied()
+    }
+
+    fn size_bytes(&self) -> usize {
+        let pieces = self.pieces.iter().chain([&self.last]);
+        pieces.map(|piece| 8 * piece.capacity() + size_of::<Vec<i64>>()).sum()
+    }
 }
 
 /// Quantiles of some durations.
@@ -48,17 +98,28 @@ impl Durations {
         }
     }
 
+    /// Adds durations. O(1) for each.
+    pub fn push_all(&mut self, times_us: &[i64]) {
+        let n_few = if self.drawers.is_empty() { times_us.len().min(FEW - self.few.len()) } else { 0 };
+        let (few, times_us) = times_us.split_at(n_few);
+        few.iter().for_each(|time_us| self.push(*time_us));
+        for time_us in times_us {
+            self.drawers[leading(*time_us, DRAWER_BITS)].push(*time_us);
+        }
+        self.sum_us += times_us.iter().map(|time_us| i128::from(*time_us)).sum::<i128>();
+    }
+
     fn push_few(&mut self, time_us: i64) {
         self.few.push(time_us);
         if self.few.len() == FEW {
-            self.drawers.resize_with(leading(i64::MAX, DRAWER_BITS) + 1, Vec::new);
+            self.drawers.resize_with(leading(i64::MAX, DRAWER_BITS) + 1, Drawer::default);
             for time_us in std::mem::take(&mut self.few) {
                 self.drawers[leading(time_us, DRAWER_BITS)].push(time_us);
             }
         }
     }
 
-    /// Adds other durations. O(values of the smaller one).
+    /// Adds other durations. O(pieces of memory).
     pub fn merge(&mut self, mut other: Durations) {
         if self.len() < other.len() {
             std::mem::swap(self, &mut other);
@@ -68,12 +129,12 @@ impl Durations {
             return;
         }
         self.sum_us += other.sum_us;
-        self.drawers.iter_mut().zip(other.drawers).for_each(|(into, from)| into.extend(from));
+        self.drawers.iter_mut().zip(other.drawers).for_each(|(into, from)| into.merge(from));
     }
 
     /// Returns the number of durations. O(drawers).
     pub fn len(&self) -> usize {
-        self.few.len() + self.drawers.iter().map(Vec::len).sum::<usize>()
+        self.few.len() + self.drawers.iter().map(Drawer::len).sum::<usize>()
     }
 
     /// Tells whether there are none.
@@ -83,7 +144,7 @@ impl Durations {
 
     /// Walks the durations, in no order.
     pub fn iter(&self) -> impl Iterator<Item = i64> + '_ {
-        self.few.iter().chain(self.drawers.iter().flatten()).copied()
+        self.few.iter().copied().chain(self.drawers.iter().flat_map(Drawer::iter))
     }
 
     /// Returns the mean; `None` without durations. O(drawers).
@@ -94,8 +155,7 @@ impl Durations {
 
     /// Returns the bytes that they take.
     pub fn size_bytes(&self) -> usize {
-        let values = self.few.capacity() + self.drawers.iter().map(Vec::capacity).sum::<usize>();
-        8 * values + size_of::<Vec<i64>>() * self.drawers.capacity()
+        8 * self.few.capacity() + self.drawers.iter().map(Drawer::size_bytes).sum::<usize>()
     }
 
     /// Returns the quantiles at `ps` and the interval of the median. O(values of the drawers that hold them).
@@ -131,15 +191,15 @@ impl Durations {
 /// Returns the buckets of some values that hold `ranks`, which ascend: values before each, and those in it, ascending.
 ///
 /// O(values): they are counted in buckets first, so that only the few in the buckets wanted are sorted.
-fn buckets_with(values: &[i64], ranks: &[usize]) -> Vec<(usize, Vec<i64>)> {
+fn buckets_with(values: &Drawer, ranks: &[usize]) -> Vec<(usize, Vec<i64>)> {
     if ranks.is_empty() {
         return Vec::new();
     }
     // All values are of one drawer, so that their buckets are few and next to each other.
-    let first = values.iter().map(|value| leading(*value, BUCKET_BITS)).min().expect("a drawer with ranks has values");
+    let first = values.iter().map(|value| leading(value, BUCKET_BITS)).min().expect("a drawer with ranks has values");
     let mut counts: Vec<usize> = Vec::new();
-    for value in values {
-        let bucket = leading(*value, BUCKET_BITS) - first;
+    for value in values.iter() {
+        let bucket = leading(value, BUCKET_BITS) - first;
         if counts.len() <= bucket {
             counts.resize(bucket + 1, 0);
         }
@@ -157,9 +217,9 @@ fn buckets_with(values: &[i64], ranks: &[usize]) -> Vec<(usize, Vec<i64>)> {
         }
         before = end;
     }
-    for value in values {
-        if let Some((_, of_bucket)) = wanted.get_mut(counts[leading(*value, BUCKET_BITS) - first]) {
-            of_bucket.push(*value);
+    for value in values.iter() {
+        if let Some((_, of_bucket)) = wanted.get_mut(counts[leading(value, BUCKET_BITS) - first]) {
+            of_bucket.push(value);
         }
     }
     wanted.iter_mut().for_each(|(_, values)| values.sort_unstable());

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
+use crate::derive::SessionColumns;
 use crate::stats::Durations;
 
 /// Lengths of sessions that share a cell: label, fewest events.
@@ -32,6 +33,29 @@ pub fn length_idx(n_events: u64) -> usize {
     (n_events as usize).min(own.len()) - 1 + later
 }
 
+/// The bit of the [`length_idx`] of each number of events, those from the last one's fewest on in the last place.
+static LENGTH_BITS: [u16; 101] = {
+    let (mut bits, mut idx) = ([0; 101], 0);
+    while idx < LENGTHS.len() {
+        let mut n_events = LENGTHS[idx].1 as usize;
+        while n_events < bits.len() {
+            bits[n_events] = 1 << idx;
+            n_events += 1;
+        }
+        idx += 1;
+    }
+    bits
+};
+
+/// What adding sessions writes on, kept from people to people.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// Bits of the lengths of each person's sessions.
+    seen: Vec<u16>,
+    /// Durations of sessions of two events or more, in microseconds.
+    timed_us: Vec<i64>,
+}
+
 /// Numbers below this are counted in an array.
 const SMALL: usize = 256;
 
@@ -56,6 +80,17 @@ impl Counted {
             self.small.resize(idx + 1, 0);
         }
         self.small[idx] += 1;
+    }
+
+    /// Counts numbers. O(1) for each small one.
+    pub fn add_all(&mut self, numbers: &[u32]) {
+        self.small.resize(SMALL, 0);
+        for number in numbers {
+            match self.small.get_mut(*number as usize) {
+                Some(n) => *n += 1,
+                None => self.add(u64::from(*number)),
+            }
+        }
     }
 
     /// Adds other counts.
@@ -159,6 +194,43 @@ impl Partial {
         for (idx, people) in self.length_people.iter_mut().enumerate() {
             *people += u64::from(lengths_seen >> idx & 1);
         }
+    }
+
+    /// Adds all sessions of some people, where every event counts and none is asked for by name: a session is engaged with
+    /// its second event. O(sessions + people), without a branch that depends on how many there are.
+    pub fn add_people(&mut self, sessions: &SessionColumns, scratch: &mut Scratch) {
+        let Scratch { seen, timed_us } = scratch;
+        let n_sessions = sessions.n_rows.len();
+        self.n_sessions += n_sessions as u64;
+        self.lengths.add_all(&sessions.n_rows);
+        // What a person has is written where the last one's stands until the next one's begins; nobody is the first.
+        seen.clear();
+        seen.resize(n_sessions + 1, 0);
+        let (mut person, mut lengths_seen) = (0, 0);
+        for (n_rows, is_persons_first) in sessions.n_rows.iter().zip(&sessions.is_actors_first) {
+            let length = LENGTH_BITS[(*n_rows as usize).min(LENGTH_BITS.len() - 1)];
+            lengths_seen = (lengths_seen & u16::from(*is_persons_first).wrapping_sub(1)) | length;
+            person += usize::from(*is_persons_first);
+            seen[person] = lengths_seen;
+        }
+        let seen = &seen[1..=person];
+        let with = |lengths: u16| seen.iter().map(|seen| u32::from(seen & lengths != 0)).sum::<u32>();
+        for (idx, people) in self.length_people.iter_mut().enumerate() {
+            *people += u64::from(with(1 << idx));
+        }
+        let timed_people = u64::from(with(!1));
+        self.people += person as u64;
+        self.single_people += u64::from(with(1));
+        self.engaged_people += timed_people;
+        self.duration_people += timed_people;
+        timed_us.resize(n_sessions, 0);
+        let mut n_timed = 0;
+        for (n_rows, duration_us) in sessions.n_rows.iter().zip(&sessions.duration_us) {
+            timed_us[n_timed] = *duration_us;
+            n_timed += usize::from(*n_rows > 1);
+        }
+        self.engaged += n_timed as u64;
+        self.durations_us.push_all(&timed_us[..n_timed]);
     }
 
     /// Adds other people.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::derive::{self, RunSession};
 use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, Operator, Panel, Unit, View};
 pub use kernel::Partial;
-use kernel::{LENGTHS, Visit, length_idx, mean_counted, quantile_counted};
+use kernel::{LENGTHS, Scratch, Visit, length_idx, mean_counted, quantile_counted};
 
 /// Sessions longer than this are engaged. Source: GA4 help 12798876.
 const ENGAGED_OVER_US: i64 = 10 * SECOND_US;
@@ -147,8 +147,15 @@ impl Operator for Sessions {
 
     fn scan(&self, plan: &Plan, view: &View, out: &mut Groups<Partial>) {
         let with_trend = plan.trend.is_some();
+        let runs_tell = plan.views.is_none() && plan.key.is_none() && derive::runs_tell_sessions(&view.shard, plan.gap_us);
+        if runs_tell && !with_trend && out.split.is_empty() && view.actors.is_none() && view.admits_all() {
+            // The plain case, which most questions are: all sessions of everybody.
+            let mut scratch = Scratch::default();
+            derive::for_each_sessions_of_runs(&view.shard, plan.gap_us, |sessions| out.total.add_people(sessions, &mut scratch));
+            return;
+        }
         let mut visits = Vec::new();
-        if plan.views.is_none() && plan.key.is_none() && derive::runs_tell_sessions(&view.shard, plan.gap_us) {
+        if runs_tell {
             let mut runs = view.shard.index.runs();
             for (_, rows) in view.journeys() {
                 let sessions = derive::sessions_of_runs(&mut runs, &rows, plan.gap_us);
