@@ -165,6 +165,11 @@ impl Calendar {
         self.days[self.idx(time_us)]
     }
 
+    /// Returns the first day of the calendar: [`Self::day`] returns none before it.
+    pub fn first_day(&self) -> i32 {
+        self.days[0]
+    }
+
     /// Returns the local day of an instant and the first instant after it; `i64::MAX` beyond the calendar. O(1) nearly always.
     pub fn day_and_end_us(&self, time_us: i64) -> (i32, i64) {
         let idx = self.idx(time_us);

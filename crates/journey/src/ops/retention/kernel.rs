@@ -73,6 +73,8 @@ pub struct Periods {
     /// Number of the month of each day, from 0, shape `[days]`; empty unless periods are months.
     month_of_day: Vec<i32>,
     observed_until_us: i64,
+    /// Number of the local period in which observation ended.
+    last: i32,
 }
 
 impl Periods {
@@ -89,13 +91,34 @@ impl Periods {
                 month_of_day.push(month);
             }
         }
-        Self { period, clock, calendar, first_day, month_of_day, observed_until_us }
+        let until_day = calendar.day(observed_until_us);
+        let periods = Self { period, clock, calendar, first_day, month_of_day, observed_until_us, last: 0 };
+        Self { last: periods.number(until_day), ..periods }
     }
 
     /// Returns how periods are counted from a first event at `from_us`. O(1).
     pub fn since(&self, from_us: i64) -> Since<'_> {
-        let day = self.calendar.day(from_us);
-        Since { periods: self, from_us, day, first: self.number(day) }
+        let (day, day_end_us) = self.calendar.day_and_end_us(from_us);
+        let own_end_us = match self.clock {
+            Clock::Calendar => self.end_us(day, day_end_us),
+            Clock::Rolling => from_us.saturating_add(self.step_us()),
+        };
+        Since { periods: self, from_us, day, first: self.number(day), own_end_us }
+    }
+
+    /// Returns the first instant after the local period of a day, which ends at `day_end_us`.
+    fn end_us(&self, day: i32, day_end_us: i64) -> i64 {
+        let start_us = |day: i32| self.calendar.start_us(day).unwrap_or(i64::MAX);
+        match self.period {
+            Period::Day => day_end_us,
+            Period::Week => start_us(week_start(day) + 7),
+            Period::Month => start_us(month_start(month_start(day) + 31)),
+        }
+    }
+
+    /// Returns a day that no cohort is before.
+    pub fn first_cohort(&self) -> i32 {
+        week_start(month_start(self.calendar.first_day()))
     }
 
     /// Tells whether period `k` of a cohort exists: Pacific/Apia had no 2011-12-30 (METRICS C4).
@@ -146,6 +169,8 @@ pub struct Since<'a> {
     day: i32,
     /// Number of the first event's own period.
     first: i32,
+    /// First instant after that period.
+    own_end_us: i64,
 }
 
 impl Since<'_> {
@@ -161,7 +186,19 @@ impl Since<'_> {
     /// Returns the last period that was observed to its end: the next one had begun when observation ended.
     pub fn mature(&self) -> usize {
         let until_us = self.periods.observed_until_us;
-        if until_us < self.from_us { 0 } else { self.period(until_us).0.saturating_sub(1) }
+        if until_us < self.from_us {
+            return 0;
+        }
+        let last = match self.periods.clock {
+            Clock::Calendar => usize::try_from(self.periods.last - self.first).unwrap_or(0),
+            Clock::Rolling => self.period(until_us).0,
+        };
+        last.saturating_sub(1)
+    }
+
+    /// Returns the first instant after the first event's own period.
+    pub fn own_end_us(&self) -> i64 {
+        self.own_end_us
     }
 
     /// Returns the number of the period that an instant, not before the first event, lies in, and the first instant after
@@ -175,12 +212,6 @@ impl Since<'_> {
             return (n, time_us.saturating_add(step_us - since_us.rem_euclid(step_us)));
         }
         let (day, day_end_us) = periods.calendar.day_and_end_us(time_us);
-        let start_us = |day: i32| periods.calendar.start_us(day).unwrap_or(i64::MAX);
-        let end_us = match periods.period {
-            Period::Day => day_end_us,
-            Period::Week => start_us(week_start(day) + 7),
-            Period::Month => start_us(month_start(month_start(day) + 31)),
-        };
-        (usize::try_from(periods.number(day) - self.first).unwrap_or(0), end_us)
+        (usize::try_from(periods.number(day) - self.first).unwrap_or(0), periods.end_us(day, day_end_us))
     }
 }
