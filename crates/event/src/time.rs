@@ -171,11 +171,13 @@ impl Calendar {
     }
 
     /// Returns the local day of an instant and the first instant after it; `i64::MAX` beyond the calendar. O(1) nearly always.
+    #[inline]
     pub fn day_and_end_us(&self, time_us: i64) -> (i32, i64) {
         let idx = self.idx(time_us);
         (self.days[idx], self.starts_us.get(idx + 1).copied().unwrap_or(i64::MAX))
     }
 
+    #[inline]
     fn idx(&self, time_us: i64) -> usize {
         let guess = (time_us - self.starts_us[0]).div_euclid(DAY_US).clamp(0, self.starts_us.len() as i64 - 1) as usize;
         let mut idx = guess;

@@ -97,6 +97,7 @@ impl Periods {
     }
 
     /// Returns how periods are counted from a first event at `from_us`. O(1).
+    #[inline]
     pub fn since(&self, from_us: i64) -> Since<'_> {
         let (day, day_end_us) = self.calendar.day_and_end_us(from_us);
         let own_end_us = match self.clock {
@@ -107,6 +108,7 @@ impl Periods {
     }
 
     /// Returns the first instant after the local period of a day, which ends at `day_end_us`.
+    #[inline]
     fn end_us(&self, day: i32, day_end_us: i64) -> i64 {
         let start_us = |day: i32| self.calendar.start_us(day).unwrap_or(i64::MAX);
         match self.period {
