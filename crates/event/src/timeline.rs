@@ -19,7 +19,7 @@ pub const NO_CODE: u32 = u32::MAX;
 pub struct Shard<'a> {
     /// Ids of the actors, shape `[actors]`.
     pub actors: ActorIds<'a>,
-    /// First row of each actor, shape `[actors]`, ascending. Rows between two actors' rows are nobody's.
+    /// First row of each actor, shape `[actors]`, ascending: everybody has a row. Rows between two actors' rows are nobody's.
     pub starts: &'a [u64],
     /// One after the last row of each actor, shape `[actors]`.
     pub ends: &'a [u64],

@@ -38,37 +38,20 @@ impl Rules {
 }
 
 /// A try at the steps.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
-    /// The row of each step reached, ascending in time, shape `[level]`.
-    rows: Vec<usize>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt<'a> {
+    /// The row of each step reached, ascending in time, shape `[level]`; at least one.
+    pub rows: &'a [usize],
     /// Until when the attempt, or a later one, can still get further; `None` when none can.
     pub can_go_on_until_us: Option<i64>,
 }
 
-impl Attempt {
-    /// Returns the number of steps reached, at least 1.
-    pub fn level(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// Returns the row of each step reached.
-    pub fn rows(&self) -> &[usize] {
-        &self.rows
-    }
-
-    /// Counts rows from `first` on instead of from 0.
-    pub fn shift(&mut self, first: usize) {
-        self.rows.iter_mut().for_each(|row| *row += first);
-    }
-
-    /// Tells whether this attempt counts instead of `other`: by entry, or by level and then by entry.
-    pub fn is_better_than(&self, other: &Attempt, entry: Entry, time_us: &[i64]) -> bool {
-        let key = |attempt: &Attempt| (time_us[attempt.rows[0]], attempt.rows[0]);
-        match entry {
-            Entry::First => key(self) < key(other),
-            Entry::Best => (other.level(), key(self)) < (self.level(), key(other)),
-        }
+/// Tells whether an attempt, given by its rows, counts instead of another one: by entry, or by level and then by entry.
+fn is_better(rows: &[usize], other: &[usize], entry: Entry, time_us: &[i64]) -> bool {
+    let key = |rows: &[usize]| (time_us[rows[0]], rows[0]);
+    match entry {
+        Entry::First => key(rows) < key(other),
+        Entry::Best => (other.len(), key(rows)) < (rows.len(), key(other)),
     }
 }
 
@@ -77,82 +60,127 @@ impl Attempt {
 pub struct Scratch {
     /// The chain that reached each step, shape `[steps][steps]`.
     chains: Vec<usize>,
-    /// When each chain was entered, in microseconds; `None` where no chain is. Shape `[steps]`.
-    entered_us: Vec<Option<i64>>,
+    /// When each chain was entered, in microseconds; [`NO_CHAIN`] where there is none. Shape `[steps]`.
+    entered_us: Vec<i64>,
+    /// The longest chain that there was.
+    best: Vec<usize>,
 }
+
+/// Instead of an instant: no chain got so far.
+const NO_CHAIN: i64 = i64::MIN;
 
 /// Finds the attempt that counts among the rows of one case; `None` when nobody entered.
 ///
 /// `bits[row]` says which steps a row can serve, `enters(row)` whether an attempt may start there.
-pub fn best_attempt(
+pub fn best_attempt<'a>(
     rules: &Rules,
     time_us: &[i64],
     bits: &[u32],
     enters: impl Fn(usize) -> bool,
-    scratch: &mut Scratch,
-) -> Option<Attempt> {
-    match (rules.order, rules.ties) {
-        (Order::Any, _) => any_order(rules, time_us, bits, enters),
+    scratch: &'a mut Scratch,
+) -> Option<Attempt<'a>> {
+    scratch.best.clear();
+    let can_go_on_until_us = match (rules.order, rules.ties) {
+        (Order::Any, _) => any_order(rules, time_us, bits, enters, &mut scratch.best),
         (Order::Ordered, Ties::Seq) => row_by_row(rules, time_us, bits, enters, scratch),
-        (Order::Ordered | Order::Strict, _) => in_order(rules, time_us, bits, enters),
+        (Order::Ordered | Order::Strict, _) => in_order(rules, time_us, bits, enters, &mut scratch.best),
+    };
+    let rows = &scratch.best[..];
+    (!rows.is_empty()).then_some(Attempt { rows, can_go_on_until_us: can_go_on_until_us.filter(|_| rows.len() < rules.n_steps) })
+}
+
+/// Finds the attempt that counts among those whose rows all have the same value, which `value(row)` tells.
+///
+/// O(values of entries) times the search.
+pub fn best_attempt_held<'a>(
+    rules: &Rules,
+    time_us: &[i64],
+    bits: &[u32],
+    enters: impl Fn(usize) -> bool + Copy,
+    value: impl Fn(usize) -> Option<i64>,
+    scratch: &'a mut Scratch,
+) -> Option<Attempt<'a>> {
+    let entries = (0..bits.len()).filter(|row| bits[*row] & rules.entry_bits() != 0 && enters(*row));
+    let mut values: Vec<i64> = entries.filter_map(&value).collect();
+    values.sort_unstable();
+    values.dedup();
+    let (mut best, mut can_go_on_until_us, mut latest_us) = (Vec::new(), None, None);
+    for held in values {
+        let of_value = |row: usize| if value(row) == Some(held) { bits[row] } else { bits[row] & 1 << EXCLUDED };
+        let held_bits: Vec<u32> = (0..bits.len()).map(of_value).collect();
+        let Some(found) = best_attempt(rules, time_us, &held_bits, enters, scratch) else { continue };
+        latest_us = latest_us.max(found.can_go_on_until_us);
+        if best.is_empty() || is_better(found.rows, &best, rules.entry, time_us) {
+            best = found.rows.to_vec();
+            can_go_on_until_us = found.can_go_on_until_us;
+        }
     }
+    if rules.entry == Entry::Best {
+        // An attempt with another value may still get further.
+        can_go_on_until_us = latest_us.filter(|_| best.len() < rules.n_steps);
+    }
+    scratch.best = best;
+    (!scratch.best.is_empty()).then_some(Attempt { rows: &scratch.best, can_go_on_until_us })
 }
 
 /// The plain case, which most questions are: ordered steps, every row after the one before.
 ///
-/// Does what [`in_order`] does, without allocating before somebody entered.
-fn row_by_row(rules: &Rules, time_us: &[i64], bits: &[u32], enters: impl Fn(usize) -> bool, scratch: &mut Scratch) -> Option<Attempt> {
+/// Does what [`in_order`] does, without allocating.
+fn row_by_row(rules: &Rules, time_us: &[i64], bits: &[u32], enters: impl Fn(usize) -> bool, scratch: &mut Scratch) -> Option<i64> {
     let n_steps = rules.n_steps;
-    let first = bits.iter().position(|bits| bits & 1 != 0)?;
-    let Scratch { chains, entered_us } = scratch;
+    let Scratch { chains, entered_us, best } = scratch;
+    let first = (0..bits.len()).find(|row| bits[*row] & 1 != 0 && enters(*row))?;
+    best.push(first);
+    if first + 1 == bits.len() {
+        return Some(time_us[first].saturating_add(rules.window_us));
+    }
     chains.resize(n_steps * n_steps, 0);
     entered_us.clear();
-    entered_us.resize(n_steps, None);
-    let (mut best, mut entered) = (Vec::with_capacity(n_steps), false);
-    for row in first..bits.len() {
-        let row_bits = bits[row];
-        if row_bits == 0 {
-            continue;
-        }
-        let now_us = time_us[row];
-        if row_bits & 1 << EXCLUDED != 0 {
-            entered_us.fill(None);
-        }
-        for k in (1..n_steps).rev().filter(|k| row_bits >> k & 1 != 0) {
-            let Some(start_us) = entered_us[k - 1].filter(|start_us| now_us - start_us <= rules.window_us) else { continue };
-            if entered_us[k].is_none_or(|known_us| known_us < start_us) {
-                chains.copy_within((k - 1) * n_steps..(k - 1) * n_steps + k, k * n_steps);
-                chains[k * n_steps + k] = row;
-                entered_us[k] = Some(start_us);
-            }
-            if best.len() <= k {
-                best.clear();
-                best.extend_from_slice(&chains[k * n_steps..k * n_steps + k + 1]);
-            }
-        }
-        if row_bits & 1 != 0 && (rules.entry == Entry::Best || !entered) && enters(row) {
-            entered = true;
-            chains[0] = row;
-            entered_us[0] = Some(now_us);
-            if best.is_empty() {
-                best.push(row);
-            }
-        }
+    entered_us.resize(n_steps, NO_CHAIN);
+    entered_us[0] = time_us[first];
+    chains[0] = first;
+    for row in first + 1..bits.len() {
         if best.len() == n_steps {
             break;
         }
+        let (row_bits, now_us) = (bits[row], time_us[row]);
+        if row_bits & 1 << EXCLUDED != 0 {
+            entered_us.fill(NO_CHAIN);
+        }
+        // The last step first, so that a row moves each chain by one step.
+        let mut steps = row_bits & rules.step_bits() & !1;
+        while steps != 0 {
+            let k = steps.ilog2() as usize;
+            steps ^= 1 << k;
+            let start_us = entered_us[k - 1];
+            if start_us == NO_CHAIN || now_us - start_us > rules.window_us {
+                continue;
+            }
+            if entered_us[k] < start_us {
+                let (earlier, later) = chains.split_at_mut(k * n_steps);
+                later.iter_mut().zip(&earlier[(k - 1) * n_steps..][..k]).for_each(|(into, from)| *into = *from);
+                later[k] = row;
+                entered_us[k] = start_us;
+            }
+            if best.len() <= k {
+                best.clear();
+                best.extend(&chains[k * n_steps..][..=k]);
+            }
+        }
+        if row_bits & 1 != 0 && rules.entry == Entry::Best && enters(row) {
+            chains[0] = row;
+            entered_us[0] = now_us;
+        }
     }
-    let latest_us = entered_us.iter().flatten().max().filter(|_| best.len() < n_steps);
-    let can_go_on_until_us = latest_us.map(|us| us.saturating_add(rules.window_us));
-    (!best.is_empty()).then_some(Attempt { rows: best, can_go_on_until_us })
+    let latest_us = entered_us.iter().copied().max().filter(|us| *us != NO_CHAIN);
+    latest_us.map(|us| us.saturating_add(rules.window_us))
 }
 
-fn in_order(rules: &Rules, time_us: &[i64], bits: &[u32], enters: impl Fn(usize) -> bool) -> Option<Attempt> {
+fn in_order(rules: &Rules, time_us: &[i64], bits: &[u32], enters: impl Fn(usize) -> bool, best: &mut Vec<usize>) -> Option<i64> {
     let first = bits.iter().position(|bits| bits & 1 != 0)?;
     // Rows of the same instant may stand before it, and may count where the order of rows does not.
     let first = if rules.ties == Ties::Seq { first } else { time_us.partition_point(|us| *us < time_us[first]) };
     let mut chains: Vec<Vec<usize>> = vec![Vec::new(); rules.n_steps];
-    let mut best: Vec<usize> = Vec::new();
     let mut entered = false;
     let mut group = first..first;
     while group.end < bits.len() {
@@ -209,8 +237,7 @@ fn in_order(rules: &Rules, time_us: &[i64], bits: &[u32], enters: impl Fn(usize)
         }
     }
     let latest_us = chains.iter().filter_map(|chain| chain.first()).map(|row| time_us[*row]).max();
-    let can_go_on_until_us = latest_us.filter(|_| best.len() < rules.n_steps).map(|us| us.saturating_add(rules.window_us));
-    (!best.is_empty()).then_some(Attempt { rows: best, can_go_on_until_us })
+    latest_us.map(|us| us.saturating_add(rules.window_us))
 }
 
 /// Tells whether a chain has a later entry than the one that is known for its level.
@@ -281,16 +308,17 @@ fn next_group(ties: Ties, time_us: &[i64], start: usize) -> Range<usize> {
     }
 }
 
-fn any_order(rules: &Rules, time_us: &[i64], bits: &[u32], enters: impl Fn(usize) -> bool) -> Option<Attempt> {
-    let mut best: Option<Attempt> = None;
+fn any_order(rules: &Rules, time_us: &[i64], bits: &[u32], enters: impl Fn(usize) -> bool, best: &mut Vec<usize>) -> Option<i64> {
     let mut latest_us = None;
+    let mut rows = Vec::new();
     let mut row_of_step = vec![None; rules.n_steps];
     for start in 0..bits.len() {
         if bits[start] & rules.step_bits() == 0 || !enters(start) {
             continue;
         }
         let ends_us = time_us[start].saturating_add(rules.window_us);
-        let (mut rows, mut excluded) = (Vec::new(), false);
+        let mut excluded = false;
+        rows.clear();
         row_of_step.fill(None);
         for row in start..bits.len() {
             excluded = row > start && bits[row] & 1 << EXCLUDED != 0;
@@ -304,14 +332,12 @@ fn any_order(rules: &Rules, time_us: &[i64], bits: &[u32], enters: impl Fn(usize
         if !excluded {
             latest_us = Some(ends_us);
         }
-        if best.as_ref().is_none_or(|best| best.level() < rows.len()) {
-            best = Some(Attempt { rows, can_go_on_until_us: None });
+        if best.len() < rows.len() {
+            best.clone_from(&rows);
         }
-        if rules.entry == Entry::First || best.as_ref().is_some_and(|best| best.level() == rules.n_steps) {
+        if rules.entry == Entry::First || best.len() == rules.n_steps {
             break;
         }
     }
-    let mut best = best?;
-    best.can_go_on_until_us = latest_us.filter(|_| best.level() < rules.n_steps);
-    Some(best)
+    latest_us
 }

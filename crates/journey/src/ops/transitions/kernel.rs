@@ -313,7 +313,7 @@ impl Timed {
     }
 
     /// Walks the names that a timed edge leaves, ascending.
-    pub fn earlier_names(&self) -> impl Iterator<Item = u32> + '_ {
+    pub fn earlier_names(&self) -> impl Iterator<Item = u32> + Clone + '_ {
         (0..).zip(self.starts.windows(2)).filter(|(_, pair)| pair[0] < pair[1]).map(|(name, _)| name)
     }
 
