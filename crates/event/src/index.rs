@@ -43,16 +43,6 @@ impl<'a> Index<'a> {
         bounds.map_or(&[], |(start, end)| &self.rows_by_name[*start as usize..*end as usize])
     }
 
-    /// Returns the rows of several names, ascending; some may be nobody's.
-    ///
-    /// O(rows of these names + rows / 64), without sorting.
-    pub fn rows_of_any(&self, names: impl Iterator<Item = u32> + Clone) -> Vec<u32> {
-        let set = RowSet::new(self.rows_by_name.len(), names.clone().flat_map(|name| self.rows_of(name)).copied());
-        let mut found = vec![0; set.len()];
-        names.flat_map(|name| self.rows_of(name)).for_each(|row| found[set.rank(*row as usize)] = *row);
-        found
-    }
-
     /// Returns a walk over the runs, actor by actor.
     pub fn runs(&self) -> Runs<'a> {
         Runs { index: *self, next: 0 }
@@ -95,6 +85,12 @@ impl RowSet {
         self.len() == 0
     }
 
+    /// Tells whether a row is in the set. O(1).
+    #[inline]
+    pub fn contains(&self, row: usize) -> bool {
+        self.words[row / 64] >> (row % 64) & 1 != 0
+    }
+
     /// Returns how many rows of the set come before `row`. O(1).
     #[inline]
     pub fn rank(&self, row: usize) -> usize {
@@ -109,6 +105,40 @@ impl RowSet {
         let word = row / 64;
         let until = self.words[word] & (u64::MAX >> (63 - row % 64));
         self.before[word] as usize + until.count_ones() as usize
+    }
+}
+
+/// A walk over the rows of names from one part of the shard to the next.
+///
+/// Useful for: looking at all rows of many names, where what is looked up for each row stays in the caches.
+/// Not useful for: few names or one look at each.
+#[derive(Debug)]
+pub struct RowsInParts<'a> {
+    index: Index<'a>,
+    /// The first row of each name that was not returned.
+    next: Vec<u32>,
+}
+
+impl<'a> RowsInParts<'a> {
+    /// Begins before the first row. O(names).
+    pub fn new(index: Index<'a>) -> Self {
+        Self { index, next: index.name_starts.to_vec() }
+    }
+
+    /// Returns the number of names that may have rows.
+    pub fn n_names(&self) -> u32 {
+        self.next.len().saturating_sub(1) as u32
+    }
+
+    /// Returns the rows of a name before `end` that were not returned yet, ascending. O(rows returned).
+    #[inline]
+    pub fn of_name(&mut self, name: u32, end: usize) -> &'a [u32] {
+        let name = name as usize;
+        let (Some(next), Some(last)) = (self.next.get_mut(name), self.index.name_starts.get(name + 1)) else { return &[] };
+        let rows = &self.index.rows_by_name[*next as usize..*last as usize];
+        let n = rows.iter().position(|row| *row as usize >= end).unwrap_or(rows.len());
+        *next += n as u32;
+        &rows[..n]
     }
 }
 
@@ -223,10 +253,25 @@ mod tests {
         let index = owned.index();
         let rows: Vec<&[u32]> = (0..7).map(|name| index.rows_of(name)).collect();
         assert_eq!(rows, [&[1, 4][..], &[], &[3], &[], &[0, 2], &[], &[]]);
-        assert_eq!(index.rows_of_any([4, 5, 2].into_iter()), [0, 2, 3]);
-        assert!(index.rows_of_any([5, 9].into_iter()).is_empty());
         let none = OwnedIndex::new(&[], &[], &[], Codes::Short(&[]));
         assert_eq!(none.index().rows_of(0), &[] as &[u32]);
+    }
+
+    #[test]
+    fn parts_give_every_row_once() {
+        let codes: Vec<u8> = (0..50_u32).map(|row| (row * row % 7) as u8).collect();
+        let owned = OwnedIndex::new(&[], &[], &[0; 50], Codes::Byte(&codes));
+        let mut parts = RowsInParts::new(owned.index());
+        let mut found = vec![Vec::new(); 8];
+        for end in [0, 1, 13, 13, 40, 50] {
+            for name in 0..8 {
+                found[name as usize].extend_from_slice(parts.of_name(name, end));
+                assert!(found[name as usize].iter().all(|row| (*row as usize) < end));
+            }
+        }
+        let rows: Vec<Vec<u32>> = (0..8).map(|name| owned.index().rows_of(name).to_vec()).collect();
+        assert_eq!(found, rows);
+        assert_eq!(RowsInParts::new(OwnedIndex::default().index()).n_names(), 0);
     }
 
     #[test]
@@ -239,6 +284,7 @@ mod tests {
                 let before = rows.iter().filter(|other| **other < row).count();
                 let with = rows.iter().filter(|other| **other <= row).count();
                 assert_eq!((set.rank(row as usize), set.rank_with(row as usize)), (before, with), "{row} of {n_rows}");
+                assert_eq!(set.contains(row as usize), with > before);
             }
         }
         assert!(RowSet::new(0, std::iter::empty()).is_empty());

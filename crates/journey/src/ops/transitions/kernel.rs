@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use diptych_event::index::{Index, RowsInParts};
 use diptych_event::timeline::Code;
 use serde::{Serialize, Serializer};
 
@@ -36,16 +37,35 @@ pub struct NewPair {
     pub actor: u32,
 }
 
+/// What a row leads to.
+#[derive(Debug, Clone, Copy)]
+struct Later {
+    /// Code of the later name, [`END`] or [`OPEN`]; [`NOTHING`] where the row is in no case.
+    to: u32,
+    /// Number of the actor.
+    actor: u32,
+}
+
+/// No pair leads to the start.
+const NOTHING: u32 = START;
+
 /// Pairs that wait until they are counted: so many that with a million edges each row of the table is fetched once for
 /// many of them.
 const WAITING: usize = 1 << 22;
+
+/// Pairs of one row of the table that wait, at the most, before those of another part of a shard are put to them.
+const WAITING_OF_ROW: usize = 1 << 10;
+
+/// Rows of timelines that are looked at together, name by name: so few that what they lead to stays in the caches.
+pub const ROWS_AT_ONCE: usize = 1 << 18;
 
 /// Counts of pairs.
 ///
 /// Useful for: millions of additions, actor by actor.
 /// Not useful for: looking up one edge.
 /// A dense matrix would need 5,000² cells per group, and with a million edges a slot of one hash table is seldom in the
-/// caches. So pairs wait until they are many, and are counted row by row of the matrix, each a small table.
+/// caches. So pairs wait until they are many, and are counted row by row of the matrix, each a small table. Where whole
+/// cases are counted, the index of names has the rows of the timelines in that order already; else pairs are sorted.
 #[derive(Debug, Clone, Default)]
 pub struct PairTable {
     waiting: Vec<NewPair>,
@@ -53,12 +73,33 @@ pub struct PairTable {
     rows: Vec<Row>,
 }
 
-/// The edges out of one name, in an open-addressing table.
+/// The edges out of one name.
 #[derive(Debug, Clone, Default)]
 struct Row {
-    /// Shape `[power of two]`, at most half of it used; empty before the first pair is counted.
-    slots: Vec<Slot>,
-    n_used: usize,
+    counts: Counts,
+    n_edges: usize,
+    /// Pairs that are not counted yet: all that some actors have of this row.
+    waiting: Vec<Later>,
+}
+
+#[derive(Debug, Clone)]
+enum Counts {
+    /// An open-addressing table of edges, shape `[power of two]`, at most half of it used; empty before the first pair is
+    /// counted.
+    Few(Vec<Slot>),
+    /// By [`row_idx`] of the later node, where a table would take more memory.
+    Many {
+        /// Pairs.
+        n: Vec<u64>,
+        /// Distinct actors.
+        people: Vec<u32>,
+    },
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self::Few(Vec::new())
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -90,16 +131,13 @@ impl PairTable {
         self.waiting.push(pair);
     }
 
-    /// Counts the pairs of a case with at least one event, from the start to the first and from the last to `end`. O(names).
-    #[inline]
-    pub fn add_case<C: Code>(&mut self, actor: u32, names: &[C], end: u32) {
-        let pair = |from: u32, to: u32| NewPair { from, to, actor };
-        self.add(pair(START, names[0].code()));
-        self.waiting.extend(names.windows(2).map(|names| pair(names[0].code(), names[1].code())));
-        self.waiting.push(pair(names[names.len() - 1].code(), end));
+    fn grow_to(&mut self, n_rows: usize) {
+        if self.rows.len() < n_rows {
+            self.rows.resize_with(n_rows, Row::default);
+        }
     }
 
-    /// Adds counts of other actors. O(slots).
+    /// Adds counts of other actors. O(edges).
     pub fn merge(&mut self, mut other: PairTable) {
         self.settle();
         other.settle();
@@ -107,12 +145,15 @@ impl PairTable {
         if self.rows.len() < other.rows.len() {
             std::mem::swap(&mut self.rows, &mut other.rows);
         }
-        self.rows.iter_mut().zip(other.rows).for_each(|(row, other)| row.merge(other));
+        let n_nodes = self.rows.len();
+        self.rows.iter_mut().zip(other.rows).for_each(|(row, other)| row.merge(other, n_nodes));
     }
 
     /// Counts the pairs that wait. O(pairs + names).
     #[cold]
     pub fn settle(&mut self) {
+        let mut tally = RowTally::default();
+        self.rows.iter_mut().for_each(|row| row.settle(&mut tally));
         if self.waiting.is_empty() {
             return;
         }
@@ -121,17 +162,13 @@ impl PairTable {
         let mut next = vec![0_u32; n_rows + 1];
         self.waiting.iter().for_each(|pair| next[row_idx(pair.from) + 1] += 1);
         (1..next.len()).for_each(|idx| next[idx] += next[idx - 1]);
-        let mut of_rows = vec![(0_u32, 0_u32); self.waiting.len()];
+        let mut of_rows = vec![Later { to: NOTHING, actor: 0 }; self.waiting.len()];
         for pair in self.waiting.drain(..) {
             let place = &mut next[row_idx(pair.from)];
-            of_rows[*place as usize] = (pair.to, pair.actor);
+            of_rows[*place as usize] = Later { to: pair.to, actor: pair.actor };
             *place += 1;
         }
-        if self.rows.len() < n_rows {
-            self.rows.resize_with(n_rows, Row::default);
-        }
-        let n_nodes = of_rows.iter().map(|(to, _)| row_idx(*to)).max().map_or(0, |last| last + 1);
-        let mut tally = RowTally { cells: vec![NO_PAIRS; n_nodes], counted: Vec::new() };
+        self.grow_to(n_rows);
         let mut start = 0;
         for (row, end) in self.rows.iter_mut().zip(next) {
             tally.count(&of_rows[start..end as usize]);
@@ -140,9 +177,9 @@ impl PairTable {
         }
     }
 
-    /// Returns the table with no pair waiting. O(1) where none does.
+    /// Returns the table with no pair waiting. O(names) where none does.
     pub fn settled(&self) -> Cow<'_, PairTable> {
-        if self.waiting.is_empty() {
+        if self.waiting.is_empty() && self.rows.iter().all(|row| row.waiting.is_empty()) {
             return Cow::Borrowed(self);
         }
         let mut settled = self.clone();
@@ -157,22 +194,79 @@ impl PairTable {
 
     /// Returns the number of edges; pairs that wait are in none. O(names).
     pub fn n_edges(&self) -> u64 {
-        self.rows.iter().map(|row| row.n_used as u64).sum()
+        self.rows.iter().map(|row| row.n_edges as u64).sum()
     }
 
     /// Returns the bytes that it takes. O(names).
     pub fn size_bytes(&self) -> usize {
-        let slots: usize = self.rows.iter().map(|row| row.slots.capacity()).sum();
-        size_of::<Slot>() * slots + size_of::<Row>() * self.rows.capacity() + size_of::<NewPair>() * self.waiting.capacity()
+        let of_row = |row: &Row| row.counts.size_bytes() + size_of::<Later>() * row.waiting.capacity();
+        let rows = self.rows.iter().map(of_row).sum::<usize>() + size_of::<Row>() * self.rows.capacity();
+        rows + size_of::<NewPair>() * self.waiting.capacity()
+    }
+}
+
+/// Counts of the cases of one shard, by the rows of each name.
+///
+/// What rows lead to is laid out for some actors, and then read in the order of the earlier name, as the index has it:
+/// pairs are not sorted.
+pub struct ByName<'a> {
+    table: &'a mut PairTable,
+    parts: RowsInParts<'a>,
+    tally: RowTally,
+    /// What each row from `first_row` on leads to.
+    later: Vec<Later>,
+    first_row: usize,
+    /// The first events of the cases laid out.
+    starts: Vec<Later>,
+}
+
+impl<'a> ByName<'a> {
+    /// Begins a shard.
+    pub fn new(table: &'a mut PairTable, index: Index<'a>) -> Self {
+        let parts = RowsInParts::new(index);
+        table.grow_to(row_idx(parts.n_names()));
+        Self { table, parts, tally: RowTally::default(), later: Vec::new(), first_row: 0, starts: Vec::new() }
+    }
+
+    /// Adds a case, from the start to its first event and from its last one to `end`. O(names).
+    ///
+    /// `names` are those of its rows, at least one, from `row` on; cases come in the order of their rows.
+    #[inline]
+    pub fn add_case<C: Code>(&mut self, actor: u32, row: usize, names: &[C], end: u32) {
+        // All pairs of an actor are counted together, so that nobody is counted twice.
+        if self.later.len() >= ROWS_AT_ONCE && self.starts.last().is_some_and(|last| last.actor != actor) {
+            self.count();
+        }
+        let later = |to: u32| Later { to, actor };
+        self.starts.push(later(names[0].code()));
+        self.later.resize(row - self.first_row, later(NOTHING));
+        self.later.extend(names[1..].iter().map(|name| later(name.code())));
+        self.later.push(later(end));
+    }
+
+    /// Counts the cases that were laid out. O(their rows + names).
+    pub fn count(&mut self) {
+        let Some(from_start) = self.table.rows.get_mut(row_idx(START)) else { return };
+        from_start.add(&mut self.tally, self.starts.drain(..));
+        let end = self.first_row + self.later.len();
+        for name in 0..self.parts.n_names() {
+            let rows = self.parts.of_name(name, end).iter();
+            let later = rows.map(|row| self.later[*row as usize - self.first_row]);
+            self.table.rows[row_idx(name)].add(&mut self.tally, later);
+        }
+        self.later.clear();
+        self.first_row = end;
     }
 }
 
 /// Counts of the pairs of one row while they are counted, with a cell for every later node: small enough for the caches.
+#[derive(Default)]
 struct RowTally {
     /// By [`row_idx`] of the later node; all [`NO_PAIRS`] between rows.
     cells: Vec<Cell>,
-    /// Later nodes with a pair.
+    /// Later nodes with a pair, and room for one more than there are cells.
     counted: Vec<u32>,
+    n_counted: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -186,99 +280,164 @@ const NO_PAIRS: Cell = Cell { n: 0, people: 0, last_actor: NOBODY };
 const NOBODY: u32 = u32::MAX;
 
 impl RowTally {
-    /// Counts pairs, given by the later node and the actor. O(pairs).
-    fn count(&mut self, pairs: &[(u32, u32)]) {
-        for (to, actor) in pairs {
-            let cell = &mut self.cells[row_idx(*to)];
-            if cell.n == 0 {
-                self.counted.push(*to);
-            }
+    /// Counts pairs of one row. O(pairs).
+    fn count(&mut self, pairs: &[Later]) {
+        let n_nodes = pairs.iter().map(|pair| row_idx(pair.to)).max().map_or(0, |last| last + 1);
+        if self.cells.len() < n_nodes {
+            self.cells.resize(n_nodes, NO_PAIRS);
+            self.counted.resize(n_nodes + 1, NOTHING);
+        }
+        for pair in pairs {
+            let cell = &mut self.cells[row_idx(pair.to)];
+            // Written always and kept if it is the first, because which one is cannot be foreseen.
+            self.counted[self.n_counted] = pair.to;
+            self.n_counted += usize::from(cell.n == 0);
             cell.n += 1;
-            cell.people += u32::from(cell.last_actor != *actor);
-            cell.last_actor = *actor;
+            cell.people += u32::from(cell.last_actor != pair.actor);
+            cell.last_actor = pair.actor;
         }
     }
 
     /// Adds the counts to those of earlier pairs, whose actors were others, and begins anew. O(edges counted).
     fn add_to(&mut self, row: &mut Row) {
-        for to in self.counted.drain(..) {
-            let cell = std::mem::replace(&mut self.cells[row_idx(to)], NO_PAIRS);
-            let slot = row.slot(to);
-            slot.n += u64::from(cell.n);
-            slot.people += cell.people;
+        for to in &self.counted[..self.n_counted] {
+            let cell = std::mem::replace(&mut self.cells[row_idx(*to)], NO_PAIRS);
+            row.add_counts(Slot { to: *to, people: cell.people, n: u64::from(cell.n) }, self.cells.len());
         }
+        self.n_counted = 0;
     }
 }
 
 impl Row {
-    fn merge(&mut self, mut other: Row) {
-        if self.slots.len() < other.slots.len() {
+    /// Adds what rows lead to, with all pairs of their actors; counts them when many wait. O(pairs).
+    fn add(&mut self, tally: &mut RowTally, pairs: impl Iterator<Item = Later>) {
+        self.waiting.extend(pairs);
+        if self.waiting.len() >= WAITING_OF_ROW {
+            self.settle(tally);
+        }
+    }
+
+    /// Counts the pairs that wait.
+    fn settle(&mut self, tally: &mut RowTally) {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.retain(|pair| pair.to != NOTHING);
+        tally.count(&waiting);
+        tally.add_to(self);
+        waiting.clear();
+        // Memory that one row needs again and again is kept, that of a large one is not.
+        if waiting.capacity() <= 2 * WAITING_OF_ROW {
+            self.waiting = waiting;
+        }
+    }
+
+    /// Adds counts of other actors. O(edges).
+    fn merge(&mut self, mut other: Row, n_nodes: usize) {
+        if self.n_edges < other.n_edges {
             std::mem::swap(self, &mut other);
         }
-        if other.n_used == 0 {
-            return;
-        }
         // With room for all: keys that come in the order of another table would otherwise crowd one part of this one.
-        self.grow_to(self.n_used + other.n_used);
-        for theirs in other.slots.iter().filter(|slot| slot.to != FREE) {
-            let slot = self.slot(theirs.to);
-            slot.n += theirs.n;
-            slot.people += theirs.people;
-        }
+        self.grow_to(self.n_edges + other.n_edges, n_nodes);
+        other.counts.each(|slot| self.add_counts(slot, n_nodes));
     }
 
     fn edges(&self, from: u32) -> impl Iterator<Item = Edge> + '_ {
-        let used = self.slots.iter().filter(|slot| slot.to != FREE);
-        used.map(move |slot| Edge { from, to: slot.to, n: slot.n, people: u64::from(slot.people) })
+        let mut edges = Vec::with_capacity(self.n_edges);
+        self.counts.each(|slot| edges.push(Edge { from, to: slot.to, n: slot.n, people: u64::from(slot.people) }));
+        edges.into_iter()
     }
 
-    /// Returns the slot of a later name, taking a free one where there is none.
+    /// Adds the counts of one edge, of which there is at least one pair, in a matrix of `n_nodes` at the least. O(1).
     #[inline]
-    fn slot(&mut self, to: u32) -> &mut Slot {
-        self.grow_to(1);
-        let mut idx = self.seek(to);
-        if self.slots[idx].to == FREE {
-            idx = self.insert(idx, to);
+    fn add_counts(&mut self, counts: Slot, n_nodes: usize) {
+        match &mut self.counts {
+            Counts::Many { n, people } => {
+                let idx = row_idx(counts.to);
+                if n.len() <= idx {
+                    n.resize(idx + 1, 0);
+                    people.resize(idx + 1, 0);
+                }
+                self.n_edges += usize::from(n[idx] == 0);
+                n[idx] += counts.n;
+                people[idx] += counts.people;
+            }
+            Counts::Few(slots) => {
+                let idx = if slots.is_empty() { None } else { Some(seek(slots, counts.to)) };
+                if let Some(slot) = idx.map(|idx| &mut slots[idx]).filter(|slot| slot.to != FREE) {
+                    slot.n += counts.n;
+                    slot.people += counts.people;
+                } else {
+                    self.insert(idx, counts, n_nodes);
+                }
+            }
         }
-        &mut self.slots[idx]
     }
 
-    /// Returns the position of a later name, or the free one where it belongs.
-    #[inline]
-    fn seek(&self, to: u32) -> usize {
-        let mask = self.slots.len() - 1;
-        // Fibonacci hashing: the highest bits of the product lay numbers next to each other far apart.
-        let hash = u64::from(to).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let mut idx = (hash >> 1 >> (u64::BITS - 1 - self.slots.len().trailing_zeros())) as usize;
-        while self.slots[idx].to != to && self.slots[idx].to != FREE {
-            idx = (idx + 1) & mask;
-        }
-        idx
-    }
-
+    /// Adds an edge that is new, whose free place is known where there is one.
     #[cold]
-    fn insert(&mut self, idx: usize, to: u32) -> usize {
-        self.n_used += 1;
-        let idx = if self.grow_to(self.n_used) { self.seek(to) } else { idx };
-        self.slots[idx] = Slot { to, ..FREE_SLOT };
-        idx
+    fn insert(&mut self, idx: Option<usize>, counts: Slot, n_nodes: usize) {
+        let moved = self.grow_to(self.n_edges + 1, n_nodes);
+        let Counts::Few(slots) = &mut self.counts else { return self.add_counts(counts, n_nodes) };
+        let idx = idx.filter(|_| !moved).unwrap_or_else(|| seek(slots, counts.to));
+        slots[idx] = counts;
+        self.n_edges += 1;
     }
 
-    /// Makes room for some names; tells whether slots were moved.
-    #[inline]
-    fn grow_to(&mut self, n_used: usize) -> bool {
-        let n_slots = (2 * n_used).next_power_of_two();
-        if n_slots <= self.slots.len() {
+    /// Makes room for some edges, in the way that takes less memory; tells whether counts were moved.
+    fn grow_to(&mut self, n_edges: usize, n_nodes: usize) -> bool {
+        let Counts::Few(slots) = &mut self.counts else { return false };
+        let n_slots = (2 * n_edges).next_power_of_two();
+        if n_slots <= slots.len() {
             return false;
         }
-        for slot in std::mem::replace(&mut self.slots, vec![FREE_SLOT; n_slots]) {
-            if slot.to != FREE {
-                let to = self.seek(slot.to);
-                self.slots[to] = slot;
+        let before = std::mem::take(slots);
+        let used = before.into_iter().filter(|slot| slot.to != FREE);
+        if size_of::<Slot>() * n_slots < (size_of::<u64>() + size_of::<u32>()) * n_nodes {
+            *slots = vec![FREE_SLOT; n_slots];
+            for slot in used {
+                let idx = seek(slots, slot.to);
+                slots[idx] = slot;
             }
+        } else {
+            self.counts = Counts::Many { n: vec![0; n_nodes], people: vec![0; n_nodes] };
+            self.n_edges = 0;
+            used.for_each(|slot| self.add_counts(slot, n_nodes));
         }
         true
     }
+}
+
+impl Counts {
+    /// Calls `take` with the counts of each edge, in no order. O(slots or nodes).
+    fn each(&self, mut take: impl FnMut(Slot)) {
+        match self {
+            Counts::Few(slots) => slots.iter().filter(|slot| slot.to != FREE).for_each(|slot| take(*slot)),
+            Counts::Many { n, people } => {
+                let nodes = (0_u32..).map(|idx| idx.wrapping_sub(N_ARTIFICIAL));
+                let used = nodes.zip(n).zip(people).filter(|((_, n), _)| **n > 0);
+                used.for_each(|((to, n), people)| take(Slot { to, people: *people, n: *n }));
+            }
+        }
+    }
+
+    fn size_bytes(&self) -> usize {
+        match self {
+            Counts::Few(slots) => size_of::<Slot>() * slots.capacity(),
+            Counts::Many { n, people } => size_of::<u64>() * n.capacity() + size_of::<u32>() * people.capacity(),
+        }
+    }
+}
+
+/// Returns the position of a later name in a table, or the free one where it belongs.
+#[inline]
+fn seek(slots: &[Slot], to: u32) -> usize {
+    let mask = slots.len() - 1;
+    // Fibonacci hashing: the highest bits of the product lay numbers next to each other far apart.
+    let hash = u64::from(to).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mut idx = (hash >> 1 >> (u64::BITS - 1 - slots.len().trailing_zeros())) as usize;
+    while slots[idx].to != to && slots[idx].to != FREE {
+        idx = (idx + 1) & mask;
+    }
+    idx
 }
 
 impl Serialize for PairTable {
@@ -345,7 +504,8 @@ impl Timed {
 
 /// Most cells of a table of positions: 1 MiB.
 const POSITIONS_MAX: usize = 1 << 19;
-const NO_POSITION: u16 = u16::MAX;
+/// Instead of a position: the edge is not timed.
+pub const NO_POSITION: u16 = u16::MAX;
 
 /// The positions of timed edges, looked up without a branch.
 #[derive(Debug)]
@@ -357,10 +517,9 @@ pub struct Positions {
 }
 
 impl Positions {
-    /// Returns what [`Timed::position`] does. O(1).
-    #[inline]
-    pub fn get(&self, from: u32, to: u32) -> Option<usize> {
-        let position = self.table[self.row_of_name[from as usize] as usize + to as usize];
-        (position != NO_POSITION).then_some(position as usize)
+    /// Returns the positions of the edges out of a name, by the code of the later name; [`NO_POSITION`] where there is none.
+    pub fn of(&self, from: u32) -> &[u16] {
+        let start = self.row_of_name[from as usize] as usize;
+        &self.table[start..start + self.row_of_name.len()]
     }
 }

@@ -10,6 +10,7 @@ use std::collections::BinaryHeap;
 use std::ops::Range;
 
 use diptych_event::Names;
+use diptych_event::index::{RowSet, RowsInParts};
 use diptych_event::time::parse_duration;
 use diptych_event::timeline::{Code, Codes};
 use schemars::JsonSchema;
@@ -18,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::derive;
 use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, Operator, Panel, Unit, View};
 use crate::stats::Durations;
-use kernel::{END, Edge, NewPair, OPEN, PairTable, Positions, START, Timed};
+use kernel::{ByName, END, Edge, NO_POSITION, NewPair, OPEN, PairTable, Positions, ROWS_AT_ONCE, START, Timed};
 
 /// Says that the interval treats units of one person as independent (METRICS C6).
 const CLUSTERED: &str = "clustered";
@@ -191,18 +192,28 @@ impl Operator for Transitions {
             for partial in std::iter::once(&mut out.total).chain(&mut out.split) {
                 partial.gaps_us.resize(timed.len(), Durations::default());
             }
-            let mut add = |anchor: usize, position: usize, gap_us: i64| {
-                out.each(view.group(anchor), |partial| partial.gaps_us[position].push(gap_us));
+            let Groups { total, split } = out;
+            let mut add_to_group = |anchor: usize, position: usize, gap_us: i64| {
+                if let Some(partial) = split.get_mut(view.group(anchor) as usize) {
+                    partial.gaps_us[position].push(gap_us);
+                }
             };
             let is_plain = plan.repeats == Repeats::Keep && view.shard.interactive.is_none();
             if let Some(positions) = timed.positions().filter(|_| is_plain) {
-                for_each_timed(plan, view, timed, &positions, add);
+                for_each_timed(plan, view, timed, &positions, |position, pairs| {
+                    total.gaps_us[position].push_all(&pairs.gaps_us);
+                    if view.groups.is_some() {
+                        pairs.anchors.iter().zip(&pairs.gaps_us).for_each(|(anchor, gap_us)| add_to_group(*anchor, position, *gap_us));
+                    }
+                });
             } else {
                 for_each_pair(plan, view, |_, from, to, anchor, row| {
                     if anchor != row
                         && let Some(position) = timed.position(from, to)
                     {
-                        add(anchor, position, view.shard.time_us[row] - view.shard.time_us[anchor]);
+                        let gap_us = view.shard.time_us[row] - view.shard.time_us[anchor];
+                        total.gaps_us[position].push(gap_us);
+                        add_to_group(anchor, position, gap_us);
                     }
                 });
             }
@@ -210,9 +221,13 @@ impl Operator for Transitions {
         }
         let mut total = Tally::new(&mut out.total);
         let mut split: Vec<Tally> = out.split.iter_mut().map(Tally::new).collect();
-        if split.is_empty() && view.admits_all() && plan.repeats == Repeats::Keep {
-            // The plain case, which most questions are: a case is counted as it lies.
-            for_each_case(plan, view, |actor_idx, rows, end| total.add_case(actor_idx, view.shard.name, rows, end));
+        if split.is_empty() && view.admits_all() && view.actors.is_none() && plan.repeats == Repeats::Keep {
+            // The plain case, which most questions are: all rows count, so the index has them in order.
+            let mut edges = std::mem::take(&mut total.partial.edges);
+            let mut by_name = ByName::new(&mut edges, view.shard.index);
+            for_each_case(plan, view, |actor_idx, rows, end| total.add_case(&mut by_name, actor_idx, view.shard.name, rows, end));
+            by_name.count();
+            total.partial.edges = edges;
         } else {
             for_each_pair(plan, view, |actor_idx, from, to, anchor, _| {
                 total.add(actor_idx, from, to);
@@ -361,7 +376,7 @@ impl<'a> Tally<'a> {
 
     /// Adds the pairs of a case, which has at least one row.
     #[inline]
-    fn add_case(&mut self, actor_idx: usize, names: Codes, rows: Range<usize>, end: u32) {
+    fn add_case(&mut self, by_name: &mut ByName, actor_idx: usize, names: Codes, rows: Range<usize>, end: u32) {
         let actor = self.first_actor + actor_idx as u32;
         self.n_pairs += rows.len() as u64 + 1;
         self.n_cases += 1;
@@ -369,11 +384,10 @@ impl<'a> Tally<'a> {
         self.pair_people += is_new;
         self.case_people += is_new;
         (self.last_case_actor, self.last_pair_actor) = (Some(actor_idx), Some(actor_idx));
-        let edges = &mut self.partial.edges;
         match names {
-            Codes::Byte(names) => edges.add_case(actor, &names[rows], end),
-            Codes::Short(names) => edges.add_case(actor, &names[rows], end),
-            Codes::Long(names) => edges.add_case(actor, &names[rows], end),
+            Codes::Byte(names) => by_name.add_case(actor, rows.start, &names[rows], end),
+            Codes::Short(names) => by_name.add_case(actor, rows.start, &names[rows], end),
+            Codes::Long(names) => by_name.add_case(actor, rows.start, &names[rows], end),
         }
     }
 
@@ -452,35 +466,66 @@ fn pairs_among<C: Code>(plan: &Plan, view: &View, names: &[C], mut take: impl Fn
     });
 }
 
-/// Calls `take` with the earlier row, the position of the edge and the gap in microseconds of each pair of a timed edge
-/// that counts; every row must be user activity.
+/// Pairs of one edge.
+#[derive(Default)]
+struct Pairs {
+    /// The earlier rows.
+    anchors: Vec<usize>,
+    /// Times between the rows in microseconds.
+    gaps_us: Vec<i64>,
+}
+
+/// Calls `take` with the position of each timed edge and pairs of it that count, as often as there are more; every row
+/// must be user activity.
 ///
-/// O(actors + rows of names that a timed edge leaves), without a branch per row.
-fn for_each_timed(plan: &Plan, view: &View, timed: &Timed, positions: &Positions, mut take: impl FnMut(usize, usize, i64)) {
-    let names = view.shard.name;
-    let mut found = view.shard.index.rows_of_any(timed.earlier_names());
-    let mut n_found = 0;
-    for idx in 0..found.len() {
-        let row = found[idx] as usize;
-        found[n_found] = found[idx];
-        let is_timed = row + 1 < names.len() && positions.get(names.get(row), names.get(row + 1)).is_some();
-        n_found += usize::from(is_timed);
-    }
-    let time_us = view.shard.time_us;
-    let mut found = found[..n_found].iter().map(|row| *row as usize).peekable();
-    for (_, rows) in view.journeys() {
-        while found.next_if(|row| *row < rows.start).is_some() {}
-        // The last row of an actor is followed by another's.
-        while let Some(row) = found.next_if(|row| row + 1 < rows.end) {
-            let gap_us = time_us[row + 1] - time_us[row];
-            if plan.session_gap_us.is_none_or(|most_us| gap_us <= most_us)
-                && view.admits_at(row, time_us[row])
-                && let Some(position) = positions.get(names.get(row), names.get(row + 1))
-            {
-                take(row, position, gap_us);
+/// O(actors + rows of names that a timed edge leaves + rows / 64).
+fn for_each_timed(plan: &Plan, view: &View, timed: &Timed, positions: &Positions, mut take: impl FnMut(usize, &Pairs)) {
+    let (names, time_us) = (view.shard.name, view.shard.time_us);
+    let most_us = plan.session_gap_us.unwrap_or(i64::MAX);
+    let admits_all = view.admits_all();
+    let unfollowed = unfollowed_rows(view);
+    let mut parts = RowsInParts::new(view.shard.index);
+    let mut found = Vec::new();
+    let mut pairs: Vec<Pairs> = std::iter::repeat_with(Pairs::default).take(timed.len()).collect();
+    for start in (0..view.shard.n_rows()).step_by(ROWS_AT_ONCE) {
+        for name in timed.earlier_names() {
+            let (rows, position_of) = (parts.of_name(name, start + ROWS_AT_ONCE), positions.of(name));
+            found.resize(rows.len(), (0, 0));
+            let mut n_found = 0;
+            for row in rows {
+                // The last row of a shard is followed by none, whatever stands for it here.
+                let later = (*row as usize + 1).min(names.len() - 1);
+                let position = position_of[names.get(later) as usize];
+                found[n_found] = (*row as usize, position);
+                n_found += usize::from((position != NO_POSITION) & !unfollowed.contains(*row as usize));
+            }
+            for (row, position) in &found[..n_found] {
+                let gap_us = time_us[row + 1] - time_us[*row];
+                if gap_us <= most_us && (admits_all || view.admits(*row)) {
+                    let pairs = &mut pairs[usize::from(*position)];
+                    pairs.anchors.push(*row);
+                    pairs.gaps_us.push(gap_us);
+                }
             }
         }
+        for (position, pairs) in pairs.iter_mut().enumerate() {
+            take(position, pairs);
+            pairs.anchors.clear();
+            pairs.gaps_us.clear();
+        }
     }
+}
+
+/// Returns the rows that no row of the same selected actor follows: the last ones, and those of nobody else. O(rows).
+fn unfollowed_rows(view: &View) -> RowSet {
+    let mut unfollowed: Vec<u32> = Vec::with_capacity(view.shard.n_actors() + 1);
+    let mut from = 0;
+    for (_, rows) in view.journeys().filter(|(_, rows)| !rows.is_empty()) {
+        unfollowed.extend(from as u32..rows.start as u32);
+        from = rows.end - 1;
+    }
+    unfollowed.extend(from as u32..view.shard.n_rows() as u32);
+    RowSet::new(view.shard.n_rows(), unfollowed.into_iter())
 }
 
 /// Returns the edges that the answer shows: by count, then by text. O(edges), and O(log top) for each that was ever among
