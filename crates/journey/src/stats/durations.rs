@@ -22,26 +22,33 @@ const BUCKET_BITS: u32 = 10;
 pub struct Durations {
     /// Fewer than [`FEW`] values; empty once there are drawers.
     few: Vec<i64>,
-    /// By [`leading`] bits; empty before there are many values.
-    drawers: Vec<Drawer>,
+    /// Values below 2³², 71 minutes, by [`leading`] bits; empty before there are many values.
+    short: Vec<Drawer<u32>>,
+    /// The other ones, by the leading bits that come after.
+    long: Vec<Drawer<i64>>,
     sum_us: i128,
 }
+
+/// Drawers of values below 2³².
+const N_SHORT: usize = leading(u32::MAX as i64, DRAWER_BITS) + 1;
+/// Drawers of the other values.
+const N_LONG: usize = leading(i64::MAX, DRAWER_BITS) + 1 - N_SHORT;
 
 /// Most values in one piece of memory: what is added is moved once at the most, and what is merged not at all.
 const PIECE: usize = 1 << 14;
 
 /// Values of about one size, in no order.
 #[derive(Debug, Clone, Default)]
-struct Drawer {
+struct Drawer<T> {
     /// Where values are added.
-    last: Vec<i64>,
+    last: Vec<T>,
     /// The values before.
-    pieces: Vec<Vec<i64>>,
+    pieces: Vec<Vec<T>>,
 }
 
-impl Drawer {
+impl<T: Copy + Into<i64>> Drawer<T> {
     #[inline]
-    fn push(&mut self, value: i64) {
+    fn push(&mut self, value: T) {
         if self.last.len() == self.last.capacity() {
             self.grow();
         }
@@ -58,7 +65,7 @@ impl Drawer {
     }
 
     /// Takes over the values of another drawer. O(pieces).
-    fn merge(&mut self, other: Drawer) {
+    fn merge(&mut self, other: Self) {
         self.pieces.extend(other.pieces);
         self.pieces.push(other.last);
     }
@@ -68,12 +75,12 @@ impl Drawer {
     }
 
     fn iter(&self) -> impl Iterator<Item = i64> + '_ {
-        self.pieces.iter().chain([&self.last]).flatten().copied()
+        self.pieces.iter().chain([&self.last]).flatten().map(|value| (*value).into())
     }
 
     fn size_bytes(&self) -> usize {
         let pieces = self.pieces.iter().chain([&self.last]);
-        pieces.map(|piece| 8 * piece.capacity() + size_of::<Vec<i64>>()).sum()
+        pieces.map(|piece| size_of::<T>() * piece.capacity() + size_of::<Vec<T>>()).sum()
     }
 }
 
@@ -91,31 +98,42 @@ impl Durations {
     #[inline]
     pub fn push(&mut self, time_us: i64) {
         self.sum_us += i128::from(time_us);
-        if self.drawers.is_empty() {
-            self.push_few(time_us);
+        if self.has_drawers() {
+            self.put(time_us);
         } else {
-            self.drawers[leading(time_us, DRAWER_BITS)].push(time_us);
+            self.push_few(time_us);
         }
     }
 
     /// Adds durations. O(1) for each.
     pub fn push_all(&mut self, times_us: &[i64]) {
-        let n_few = if self.drawers.is_empty() { times_us.len().min(FEW - self.few.len()) } else { 0 };
+        let n_few = if self.has_drawers() { 0 } else { times_us.len().min(FEW - self.few.len()) };
         let (few, times_us) = times_us.split_at(n_few);
         few.iter().for_each(|time_us| self.push(*time_us));
-        for time_us in times_us {
-            self.drawers[leading(*time_us, DRAWER_BITS)].push(*time_us);
-        }
+        times_us.iter().for_each(|time_us| self.put(*time_us));
         self.sum_us += times_us.iter().map(|time_us| i128::from(*time_us)).sum::<i128>();
+    }
+
+    fn has_drawers(&self) -> bool {
+        !self.short.is_empty()
+    }
+
+    /// Puts a duration into its drawer.
+    #[inline]
+    fn put(&mut self, time_us: i64) {
+        let idx = leading(time_us, DRAWER_BITS);
+        match self.short.get_mut(idx) {
+            Some(drawer) => drawer.push(time_us as u32),
+            None => self.long[idx - N_SHORT].push(time_us),
+        }
     }
 
     fn push_few(&mut self, time_us: i64) {
         self.few.push(time_us);
         if self.few.len() == FEW {
-            self.drawers.resize_with(leading(i64::MAX, DRAWER_BITS) + 1, Drawer::default);
-            for time_us in std::mem::take(&mut self.few) {
-                self.drawers[leading(time_us, DRAWER_BITS)].push(time_us);
-            }
+            self.short.resize_with(N_SHORT, Drawer::default);
+            self.long.resize_with(N_LONG, Drawer::default);
+            std::mem::take(&mut self.few).into_iter().for_each(|time_us| self.put(time_us));
         }
     }
 
@@ -124,17 +142,19 @@ impl Durations {
         if self.len() < other.len() {
             std::mem::swap(self, &mut other);
         }
-        other.few.into_iter().for_each(|time_us| self.push(time_us));
-        if other.drawers.is_empty() {
+        other.few.iter().for_each(|time_us| self.push(*time_us));
+        if !other.has_drawers() {
             return;
         }
         self.sum_us += other.sum_us;
-        self.drawers.iter_mut().zip(other.drawers).for_each(|(into, from)| into.merge(from));
+        self.short.iter_mut().zip(other.short).for_each(|(into, from)| into.merge(from));
+        self.long.iter_mut().zip(other.long).for_each(|(into, from)| into.merge(from));
     }
 
     /// Returns the number of durations. O(drawers).
     pub fn len(&self) -> usize {
-        self.few.len() + self.drawers.iter().map(Drawer::len).sum::<usize>()
+        let (short, long) = (self.short.iter().map(Drawer::len), self.long.iter().map(Drawer::len));
+        self.few.len() + short.chain(long).sum::<usize>()
     }
 
     /// Tells whether there are none.
@@ -144,7 +164,8 @@ impl Durations {
 
     /// Walks the durations, in no order.
     pub fn iter(&self) -> impl Iterator<Item = i64> + '_ {
-        self.few.iter().copied().chain(self.drawers.iter().flat_map(Drawer::iter))
+        let (short, long) = (self.short.iter().flat_map(Drawer::iter), self.long.iter().flat_map(Drawer::iter));
+        self.few.iter().copied().chain(short).chain(long)
     }
 
     /// Returns the mean; `None` without durations. O(drawers).
@@ -155,13 +176,14 @@ impl Durations {
 
     /// Returns the bytes that they take.
     pub fn size_bytes(&self) -> usize {
-        8 * self.few.capacity() + self.drawers.iter().map(Drawer::size_bytes).sum::<usize>()
+        let (short, long) = (self.short.iter().map(Drawer::size_bytes), self.long.iter().map(Drawer::size_bytes));
+        8 * self.few.capacity() + short.chain(long).sum::<usize>()
     }
 
     /// Returns the quantiles at `ps` and the interval of the median. O(values of the drawers that hold them).
     pub fn quantiles(&self, ps: &[f64]) -> Quantiles {
         let n = self.len();
-        if self.drawers.is_empty() {
+        if !self.has_drawers() {
             let mut values = self.few.clone();
             arrange(&mut values, ps);
             return Quantiles {
@@ -172,13 +194,8 @@ impl Durations {
         let ranks = arranged_ranks(n, ps);
         // Values before each bucket that holds a rank, and those in it, ascending.
         let mut wanted: Vec<(usize, Vec<i64>)> = Vec::new();
-        let mut before = 0;
-        for drawer in &self.drawers {
-            let end = before + drawer.len();
-            let within: Vec<usize> = ranks.iter().filter(|rank| (before..end).contains(rank)).map(|rank| rank - before).collect();
-            wanted.extend(buckets_with(drawer, &within).into_iter().map(|(first, values)| (before + first, values)));
-            before = end;
-        }
+        let before = wanted_of(&self.short, &ranks, 0, &mut wanted);
+        wanted_of(&self.long, &ranks, before, &mut wanted);
         let at = |rank: usize| {
             let place = wanted.partition_point(|(before, _)| *before <= rank) - 1;
             let (before, values) = &wanted[place];
@@ -188,10 +205,22 @@ impl Durations {
     }
 }
 
+/// Adds to `wanted` what [`buckets_with`] finds in ascending drawers, which `before` values come before; returns how many
+/// come before the drawer after them.
+fn wanted_of<T: Copy + Into<i64>>(drawers: &[Drawer<T>], ranks: &[usize], mut before: usize, wanted: &mut Vec<(usize, Vec<i64>)>) -> usize {
+    for drawer in drawers {
+        let end = before + drawer.len();
+        let within: Vec<usize> = ranks.iter().filter(|rank| (before..end).contains(rank)).map(|rank| rank - before).collect();
+        wanted.extend(buckets_with(drawer, &within).into_iter().map(|(first, values)| (before + first, values)));
+        before = end;
+    }
+    before
+}
+
 /// Returns the buckets of some values that hold `ranks`, which ascend: values before each, and those in it, ascending.
 ///
 /// O(values): they are counted in buckets first, so that only the few in the buckets wanted are sorted.
-fn buckets_with(values: &Drawer, ranks: &[usize]) -> Vec<(usize, Vec<i64>)> {
+fn buckets_with<T: Copy + Into<i64>>(values: &Drawer<T>, ranks: &[usize]) -> Vec<(usize, Vec<i64>)> {
     if ranks.is_empty() {
         return Vec::new();
     }
@@ -229,8 +258,8 @@ fn buckets_with(values: &Drawer, ranks: &[usize]) -> Vec<(usize, Vec<i64>)> {
 /// Returns what the first one of a value and the `n_bits` bits after it tell: ascending with the value, all of it where
 /// it is small.
 #[inline]
-fn leading(value: i64, n_bits: u32) -> usize {
-    let value = value.max(0) as u64;
+const fn leading(value: i64, n_bits: u32) -> usize {
+    let value = if value < 0 { 0 } else { value as u64 };
     let bits = u64::BITS - value.leading_zeros();
     // The first bit of the shifted value is set, so each number of bits begins where the one before ends.
     let shift = bits.saturating_sub(n_bits + 1);
