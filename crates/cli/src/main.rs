@@ -7,6 +7,7 @@ mod business;
 mod command;
 mod demo;
 mod params;
+mod processor;
 mod progress;
 mod render;
 mod run;
@@ -21,6 +22,12 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
+    if let Some(feature) = processor::lacks() {
+        eprintln!(
+            "error: this processor has no {feature}, which this binary was built for; build diptych on it with RUSTFLAGS=\"-C target-cpu=native\""
+        );
+        return ExitCode::from(1);
+    }
     let matches = command::cli().get_matches();
     match run::run(&matches) {
         Ok(()) => ExitCode::SUCCESS,
