@@ -14,9 +14,10 @@ use serde::Serialize;
 use crate::derive;
 use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, MaskId, Operator, Panel, Unit, View};
 use crate::stats::Durations;
-use hits::Hits;
+use hits::{Apart, Hits};
 use kernel::{Rules, Scratch};
 pub use params::Params;
+use params::{Order, Ties};
 
 /// The operator.
 pub struct Funnel;
@@ -66,6 +67,25 @@ struct Level {
     open_people: u64,
 }
 
+impl Plan {
+    /// Tells whether [`Hits::tell_apart`] finds those who stop after the first step.
+    fn columns_tell_apart(&self) -> bool {
+        let is_row_by_row = self.rules.order == Order::Ordered && self.rules.ties == Ties::Seq;
+        is_row_by_row && self.rules.n_steps > 1 && self.hold.is_none() && self.session_gap_us.is_none()
+    }
+}
+
+impl Level {
+    /// Adds a person with one case.
+    fn add_person(&mut self, is_open: bool) {
+        self.cases += 1;
+        self.people += 1;
+        self.furthest_people += 1;
+        self.open += u64::from(is_open);
+        self.open_people += u64::from(is_open);
+    }
+}
+
 impl Operator for Funnel {
     type Params = Params;
     type Plan = Plan;
@@ -110,26 +130,20 @@ impl Operator for Funnel {
 
     fn scan(&self, plan: &Plan, view: &View, out: &mut Groups<Partial>) {
         let splits = !out.split.is_empty();
-        for_each_actor(plan, view, splits, |_, search| {
-            search.find(None);
-            out.total.add_all(search);
-            if !splits {
-                return;
+        let mut search = Search::new(plan, view, splits);
+        if !plan.columns_tell_apart() {
+            (0..search.hits.n_entrants()).for_each(|idx| search.add_entrant(idx, out));
+            return;
+        }
+        let Apart { stopped, searched } = search.hits.tell_apart(&plan.rules);
+        for entry in stopped {
+            let is_open = search.hits.time_us[entry as usize].saturating_add(plan.rules.window_us) > plan.observed_until_us;
+            out.total.by_level[0].add_person(is_open);
+            if let Some(partial) = search.hits.groups.get(entry as usize).and_then(|group| out.split.get_mut(*group as usize)) {
+                partial.by_level[0].add_person(is_open);
             }
-            if let Some(only) = search.only_group() {
-                // All entries are in one group, so its cases are the ones just found.
-                if let Some(partial) = out.split.get_mut(only as usize) {
-                    partial.add_all(search);
-                }
-                return;
-            }
-            for group in search.groups() {
-                search.find(Some(group));
-                if let Some(partial) = out.split.get_mut(group as usize) {
-                    partial.add_all(search);
-                }
-            }
-        });
+        }
+        searched.into_iter().for_each(|idx| search.add_entrant(idx as usize, out));
     }
 
     fn merge(&self, _plan: &Plan, total: &mut Partial, other: Partial) {
@@ -196,13 +210,15 @@ impl Operator for Funnel {
             "open" if step < n_steps => |case, step| case.level() == step && case.open,
             _ => return false,
         };
-        for_each_actor(plan, view, false, |actor_idx, search| {
+        let mut search = Search::new(plan, view, false);
+        for idx in 0..search.hits.n_entrants() {
+            search.go_to(idx);
             search.find(None);
             for case in search.cases.iter().filter(|case| wanted(case, step)) {
                 let rows: Vec<usize> = search.found[case.hits.clone()].iter().map(|hit| search.hits.rows[*hit] as usize).collect();
-                sink.add(view, &plan.names, actor_idx, &rows);
+                sink.add(view, &plan.names, search.actor_idx, &rows);
             }
-        });
+        }
         true
     }
 
@@ -279,18 +295,41 @@ struct Search<'a> {
     scratch: Scratch,
 }
 
-/// Calls `take` for each selected actor who has an event that an attempt can start with.
-fn for_each_actor(plan: &Plan, view: &View, splits: bool, mut take: impl FnMut(usize, &mut Search)) {
-    let hits = Hits::find(plan, view, splits);
-    let mut search =
-        Search { plan, view, hits, actor_idx: 0, own: 0..0, cases: Vec::new(), found: Vec::new(), scratch: Scratch::default() };
-    for idx in 0..search.hits.n_entrants() {
-        (search.actor_idx, search.own) = search.hits.entrant(idx);
-        take(search.actor_idx, &mut search);
+impl<'a> Search<'a> {
+    /// Finds the rows of everybody who may have entered.
+    fn new(plan: &'a Plan, view: &'a View<'a>, splits: bool) -> Self {
+        let hits = Hits::find(plan, view, splits);
+        Self { plan, view, hits, actor_idx: 0, own: 0..0, cases: Vec::new(), found: Vec::new(), scratch: Scratch::default() }
     }
-}
 
-impl Search<'_> {
+    /// Goes to an entrant, by its number.
+    fn go_to(&mut self, idx: usize) {
+        (self.actor_idx, self.own) = self.hits.entrant(idx);
+    }
+
+    /// Finds the cases of an entrant and adds them to the total and to each group of its entries.
+    fn add_entrant(&mut self, idx: usize, out: &mut Groups<Partial>) {
+        self.go_to(idx);
+        self.find(None);
+        out.total.add_all(self);
+        if out.split.is_empty() {
+            return;
+        }
+        if let Some(only) = self.only_group() {
+            // All entries are in one group, so its cases are the ones just found.
+            if let Some(partial) = out.split.get_mut(only as usize) {
+                partial.add_all(self);
+            }
+            return;
+        }
+        for group in self.groups() {
+            self.find(Some(group));
+            if let Some(partial) = out.split.get_mut(group as usize) {
+                partial.add_all(self);
+            }
+        }
+    }
+
     /// Walks the groups of the rows where an attempt may start.
     fn entry_groups(&self) -> impl Iterator<Item = u32> {
         self.own.clone().filter(|hit| self.hits.may_enter[*hit]).map(|hit| self.hits.groups[hit])

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::kernel::{EXCLUDED, Rules, Scratch, best_attempt};
 use super::params::{Entry, Order, Params, Ties};
-use super::{Funnel, Operator};
-use crate::seam::{ALL_TIME, AskError, Catalog, Cell, Context, Evidence, Groups, Mask, View, Witness};
+use super::{Funnel, Operator, Plan, Search};
+use crate::seam::{ALL_TIME, AskError, Catalog, Cell, Context, Evidence, Groups, Mask, PerRow, View, Witness};
 
 // METRICS 2.2 (#k-funnel), table of users u1 to u8: steps A, B, C within 60.
 const PUBLISHED: &str = "
@@ -190,6 +190,37 @@ proptest! {
                 .map_or(0, |row| oracle_level(&rules, &held(values[row]))),
         };
         prop_assert_eq!(journey.level_in_operator(&rules, Some(&values)), expected);
+    }
+
+    #[test]
+    fn telling_apart_who_stops_at_first_changes_no_answer(
+        people in prop::collection::vec(prop::collection::vec((0..40_u32, 0..5_usize, 0..4_u32), 0..8), 1..8),
+        entry in prop::sample::select(vec!["best", "first"]),
+        excludes in any::<bool>(),
+    ) {
+        let mut line = String::from("zoe: A@0s B@100s C@200s D@300s X@400s");
+        for (idx, rows) in people.iter().enumerate() {
+            line += &format!("\np{idx}:");
+            rows.iter().for_each(|(offset, name, _)| line += &format!(" {}@{}s", ["A", "B", "C", "D", "X"][*name], 15 * offset));
+        }
+        let change = json!({"steps": ["A | D", "B | D", "C"], "entry": entry, "exclude": if excludes { vec!["X"] } else { vec![] }});
+        let of_row: Vec<u32> = people.iter().flatten().map(|(_, _, group)| group / 3).chain([0; 5]).collect();
+        with_view(&line, change, None, |plan, view| {
+            assert!(plan.columns_tell_apart());
+            let groups = PerRow::Rows(of_row);
+            let view = View { groups: Some(&groups), ..view.clone() };
+            let empty = || Operator::empty(&Funnel, plan);
+            let nothing = || Groups { total: empty(), split: vec![empty(), empty()] };
+            let (mut told, mut searched) = (nothing(), nothing());
+            Operator::scan(&Funnel, plan, &view, &mut told);
+            let mut search = Search::new(plan, &view, true);
+            (0..search.hits.n_entrants()).for_each(|idx| search.add_entrant(idx, &mut searched));
+            let cells = |groups: Groups<_>| -> Vec<Vec<Cell>> {
+                [groups.total].into_iter().chain(groups.split).map(|partial| Operator::finish(&Funnel, plan, partial)).collect()
+            };
+            assert_eq!(cells(told), cells(searched), "{line}");
+        })
+        .expect("a possible question");
     }
 
     #[test]
@@ -377,6 +408,17 @@ fn ask(journeys: &str, change: Value) -> Result<(Vec<Cell>, Vec<Witness>), AskEr
 
 /// Returns the cells, and the counted attempt of each actor in order of their ids.
 fn ask_where(journeys: &str, change: Value, condition: Option<&str>) -> Result<(Vec<Cell>, Vec<Witness>), AskError> {
+    with_view(journeys, change, condition, |plan, view| {
+        let mut groups = Groups { total: Operator::empty(&Funnel, plan), split: Vec::new() };
+        Operator::scan(&Funnel, plan, view, &mut groups);
+        let mut evidence = Evidence::default();
+        assert!(Operator::who(&Funnel, plan, view, "step:1", &mut evidence));
+        (Operator::finish(&Funnel, plan, groups.total), evidence.units)
+    })
+}
+
+/// Plans a question about the steps A, B, C within 60 s with changes, and hands over the plan and all events as one shard.
+fn with_view<T>(journeys: &str, change: Value, condition: Option<&str>, take: impl FnOnce(&Plan, &View) -> T) -> Result<T, AskError> {
     let mut params = json!({"steps": ["A", "B", "C"], "window": "60s"});
     for (key, value) in change.as_object().expect("changes are an object") {
         params[key] = value.clone();
@@ -408,9 +450,5 @@ fn ask_where(journeys: &str, change: Value, condition: Option<&str>) -> Result<(
         masks: &masks,
         texts: &[],
     };
-    let mut groups = Groups { total: Operator::empty(&Funnel, &plan), split: Vec::new() };
-    Operator::scan(&Funnel, &plan, &view, &mut groups);
-    let mut evidence = Evidence::default();
-    assert!(Operator::who(&Funnel, &plan, &view, "step:1", &mut evidence));
-    Ok((Operator::finish(&Funnel, &plan, groups.total), evidence.units))
+    Ok(take(&plan, &view))
 }
