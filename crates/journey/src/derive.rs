@@ -115,7 +115,7 @@ pub fn sessions_of_runs<'a, 'b>(
     })
 }
 
-/// Actors whose sessions are looked at together: so few that their columns stay in the caches.
+/// Actors who are looked at together.
 const ACTORS_AT_ONCE: usize = 1 << 10;
 
 /// The sessions of some actors, one after the other, in plain columns.
@@ -128,55 +128,92 @@ pub struct SessionColumns {
     pub n_rows: Vec<u32>,
     /// Time from the first to the last row in microseconds, shape `[sessions]`.
     pub duration_us: Vec<i64>,
+    /// Instant of the last row in microseconds, shape `[sessions]`.
+    pub ended_us: Vec<i64>,
     /// 1 where a session is its actor's first, else 0; shape `[sessions]`.
     pub is_actors_first: Vec<u8>,
-    /// The first run of each session, and one after the last one of all.
-    first_runs: Vec<u32>,
 }
 
-/// Calls `take` with the sessions that [`sessions_of_runs`] finds for all actors of a shard, where [`runs_tell_sessions`];
-/// those of one actor come together. O(runs + actors).
-pub fn for_each_sessions_of_runs(shard: &Shard, gap_us: i64, mut take: impl FnMut(&SessionColumns)) {
-    let mut columns = SessionColumns::default();
+/// Some actors, each with rows, whose rows and runs follow each other without a gap.
+#[derive(Debug)]
+pub struct Stretch<'a> {
+    /// Their runs, as positions in the index.
+    pub runs: Range<usize>,
+    /// The first row of each actor, shape `[actors]`.
+    pub starts: &'a [u64],
+    /// One after the last row of them all.
+    pub rows_end: u64,
+}
+
+/// Calls `take` with all actors of a shard that have rows, some at once: so many that a loop over their runs is long, and so few that what
+/// it writes stays in the caches. O(actors).
+pub fn for_each_stretch(shard: &Shard, mut take: impl FnMut(Stretch)) {
     let (starts, ends, run_rows) = (shard.starts, shard.ends, shard.index.run_rows);
     let (mut actor, mut run) = (0, 0);
     while actor < starts.len() {
+        if starts[actor] == ends[actor] {
+            actor += 1;
+            continue;
+        }
         // Rows between two actors' rows are nobody's, and so are their runs.
+        let goes_on = |actor: usize| starts[actor] == ends[actor - 1] && starts[actor] < ends[actor];
         let most = (actor + ACTORS_AT_ONCE).min(starts.len());
-        let last = (actor..most).find(|actor| starts.get(actor + 1) != Some(&ends[*actor])).unwrap_or(most - 1);
+        let last = (actor + 1..most).take_while(|actor| goes_on(*actor)).last().unwrap_or(actor);
         run += run_rows[run..].partition_point(|row| u64::from(*row) < starts[actor]);
         let end = run + run_rows[run..].partition_point(|row| u64::from(*row) < ends[last]);
-        columns.find(&shard.index, run..end, &starts[actor..=last], ends[last], gap_us);
-        take(&columns);
+        take(Stretch { runs: run..end, starts: &starts[actor..=last], rows_end: ends[last] });
         (actor, run) = (last + 1, end);
     }
 }
 
+/// Calls `take` with the sessions that [`sessions_of_runs`] finds for all actors of a shard, where [`runs_tell_sessions`];
+/// those of one actor come together. O(runs + actors).
+pub fn for_each_sessions_of_runs(shard: &Shard, gap_us: i64, mut take: impl FnMut(&Stretch, &SessionColumns)) {
+    let mut columns = SessionColumns::default();
+    for_each_stretch(shard, |stretch| {
+        columns.find(&shard.index, &stretch, gap_us);
+        take(&stretch, &columns);
+    });
+}
+
 impl SessionColumns {
-    /// Finds the sessions of actors whose rows and runs follow each other without a gap.
-    fn find(&mut self, index: &Index, runs: Range<usize>, starts: &[u64], rows_end: u64, gap_us: i64) {
+    /// Finds the sessions of some actors. O(runs), without a branch.
+    fn find(&mut self, index: &Index, stretch: &Stretch, gap_us: i64) {
+        let Stretch { runs, starts, rows_end } = stretch;
         let run_rows = &index.run_rows[runs.clone()];
-        let (began_us, ended_us) = (&index.run_began_us[runs.clone()], &index.run_ended_us[runs]);
-        self.first_runs.resize(run_rows.len() + 1, 0);
-        self.is_actors_first.resize(run_rows.len(), 0);
-        let (mut n_sessions, mut next_actor, mut before_us) = (0, 0, 0);
-        for idx in 0..run_rows.len() {
-            // Every run is written where the next session begins, and stays there if it is its first.
-            let is_actors_first = starts.get(next_actor) == Some(&u64::from(run_rows[idx]));
-            next_actor += usize::from(is_actors_first);
-            self.first_runs[n_sessions] = idx as u32;
-            self.is_actors_first[n_sessions] = u8::from(is_actors_first);
-            n_sessions += usize::from(is_actors_first | (began_us[idx].saturating_sub(before_us) > gap_us));
-            before_us = ended_us[idx];
+        let (run_began_us, run_ended_us) = (&index.run_began_us[runs.clone()], &index.run_ended_us[runs.clone()]);
+        let n_runs = run_rows.len();
+        self.resize(n_runs);
+        if n_runs == 0 {
+            return;
         }
-        self.is_actors_first.truncate(n_sessions);
-        self.first_runs[n_sessions] = run_rows.len() as u32;
-        self.first_runs.truncate(n_sessions + 1);
-        let first_row = |run: u32| run_rows.get(run as usize).map_or(rows_end, |row| u64::from(*row));
-        self.n_rows.clear();
-        self.n_rows.extend(self.first_runs.windows(2).map(|runs| (first_row(runs[1]) - first_row(runs[0])) as u32));
-        self.duration_us.clear();
-        self.duration_us.extend(self.first_runs.windows(2).map(|runs| ended_us[runs[1] as usize - 1] - began_us[runs[0] as usize]));
+        let (n_rows, duration_us) = (&mut self.n_rows[..], &mut self.duration_us[..]);
+        let (ended_us, is_first) = (&mut self.ended_us[..], &mut self.is_actors_first[..]);
+        let last_actor = starts.len() - 1;
+        // The first run begins a session; each other one is written to the session that it begins or goes on with.
+        let (mut session, mut next_actor, mut first_row, mut began_us) = (0, 1, run_rows[0], run_began_us[0]);
+        (duration_us[0], ended_us[0], is_first[0]) = (run_ended_us[0] - began_us, run_ended_us[0], 1);
+        for run in 1..n_runs {
+            let is_actors_first = starts[next_actor.min(last_actor)] == u64::from(run_rows[run]);
+            next_actor += usize::from(is_actors_first);
+            let begins = is_actors_first | (run_began_us[run] - run_ended_us[run - 1] > gap_us);
+            n_rows[session] = run_rows[run] - first_row;
+            session += usize::from(begins);
+            began_us = if begins { run_began_us[run] } else { began_us };
+            first_row = if begins { run_rows[run] } else { first_row };
+            is_first[session] = if begins { u8::from(is_actors_first) } else { is_first[session] };
+            duration_us[session] = run_ended_us[run] - began_us;
+            ended_us[session] = run_ended_us[run];
+        }
+        n_rows[session] = *rows_end as u32 - first_row;
+        self.resize(session + 1);
+    }
+
+    fn resize(&mut self, n_sessions: usize) {
+        self.n_rows.resize(n_sessions, 0);
+        self.duration_us.resize(n_sessions, 0);
+        self.ended_us.resize(n_sessions, 0);
+        self.is_actors_first.resize(n_sessions, 0);
     }
 }
 
@@ -232,7 +269,7 @@ mod tests {
                 };
                 assert_eq!(of_runs, expected.iter().map(session).collect::<Vec<_>>(), "told by runs");
                 let mut found = Vec::new();
-                for_each_sessions_of_runs(&shard, gap_us, |columns| {
+                for_each_sessions_of_runs(&shard, gap_us, |_, columns| {
                     let of_columns = columns.n_rows.iter().zip(&columns.duration_us).zip(&columns.is_actors_first);
                     found.extend(of_columns.map(|((n_rows, duration_us), is_first)| (*n_rows as usize, *duration_us, *is_first)));
                 });

@@ -1,8 +1,11 @@
 //! Periods after a first event: which one an instant lies in, and which ones were observed to their end.
 
+use diptych_event::index::Index;
 use diptych_event::time::{Calendar, DAY_US, month_start, week_start};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::derive::Stretch;
 
 /// Length of a period.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -135,6 +138,17 @@ impl Periods {
         }
     }
 
+    /// Tells whether periods are local days, so that all who begin on one day have the same ones.
+    pub fn are_local_days(&self) -> bool {
+        self.period == Period::Day && self.clock == Clock::Calendar
+    }
+
+    /// Returns the last of the periods of those who begin in one with this number that was observed to its end: the next
+    /// one had begun when observation ended.
+    fn mature_of(&self, first: i32) -> usize {
+        usize::try_from(self.last - first).unwrap_or(0).saturating_sub(1)
+    }
+
     /// Returns the end of observation.
     pub fn observed_until_us(&self) -> i64 {
         self.observed_until_us
@@ -191,11 +205,10 @@ impl Since<'_> {
         if until_us < self.from_us {
             return 0;
         }
-        let last = match self.periods.clock {
-            Clock::Calendar => usize::try_from(self.periods.last - self.first).unwrap_or(0),
-            Clock::Rolling => self.period(until_us).0,
-        };
-        last.saturating_sub(1)
+        match self.periods.clock {
+            Clock::Calendar => self.periods.mature_of(self.first),
+            Clock::Rolling => self.period(until_us).0.saturating_sub(1),
+        }
     }
 
     /// Returns the first instant after the first event's own period.
@@ -215,5 +228,72 @@ impl Since<'_> {
         }
         let (day, day_end_us) = periods.calendar.day_and_end_us(time_us);
         (usize::try_from(periods.number(day) - self.first).unwrap_or(0), periods.end_us(day, day_end_us))
+    }
+}
+
+/// Returns by local day, of everybody who began on a day.
+///
+/// Useful for: people all of whose events count. How many runs a person has cannot be foreseen, so a walk over each one's
+/// guesses wrongly about once per person; here no branch depends on it.
+/// Not useful for: weeks, months and steps of 24 hours.
+#[derive(Debug)]
+pub struct DayGrid<'a> {
+    periods: &'a Periods,
+    /// People who began on a day and came k days later, shape `[days][n_k]`; the last k also stands for all later ones.
+    came: Vec<u32>,
+    n_k: usize,
+    /// Positions in the calendar of the days on which some runs began.
+    days: Vec<u32>,
+}
+
+/// What a [`DayGrid`] tells of those who began on one day.
+#[derive(Debug, PartialEq, Eq)]
+pub struct DayRow<'a> {
+    /// The day, since 1970-01-01.
+    pub day: i32,
+    /// Last day after it that was observed to its end.
+    pub mature: usize,
+    /// Who came k days later, from 0, which all did, to the last day that was asked for.
+    pub came: &'a [u32],
+}
+
+impl<'a> DayGrid<'a> {
+    /// Begins with nobody. O(days × n_periods).
+    pub fn new(periods: &'a Periods, n_periods: usize) -> Self {
+        let n_k = n_periods + 2;
+        Self { periods, came: vec![0; periods.calendar.n_days() * n_k], n_k, days: Vec::new() }
+    }
+
+    /// Adds some people's runs. O(runs + days).
+    pub fn add(&mut self, index: &Index, stretch: &Stretch) {
+        let (calendar, first, last_k) = (&self.periods.calendar, self.periods.calendar.first_day(), self.n_k - 1);
+        // On its own, so that neither loop has more to keep in mind than the processor has registers.
+        self.days.clear();
+        self.days.extend(index.run_began_us[stretch.runs.clone()].iter().map(|time_us| calendar.idx(*time_us) as u32));
+        let (run_rows, ended_us) = (&index.run_rows[stretch.runs.clone()], &index.run_ended_us[stretch.runs.clone()]);
+        let last_person = stretch.starts.len() - 1;
+        let (mut next_person, mut row, mut began, mut last) = (0, 0, 0, 0);
+        for ((idx, run_row), ended_us) in self.days.iter().zip(run_rows).zip(ended_us) {
+            let is_first = stretch.starts[next_person.min(last_person)] == u64::from(*run_row);
+            next_person += usize::from(is_first);
+            let mut idx = *idx as usize;
+            let day = calendar.day_at(idx);
+            began = if is_first { day } else { began };
+            row = if is_first { (day - first) as usize * self.n_k } else { row };
+            self.came[row + ((day - began) as usize).min(last_k)] += u32::from(is_first | (day > last));
+            // A run over midnight has events on each of its days, because its gaps are shorter. Few are.
+            while calendar.end_us_at(idx) <= *ended_us {
+                idx += 1;
+                self.came[row + ((calendar.day_at(idx) - began) as usize).min(last_k)] += 1;
+            }
+            last = calendar.day_at(idx);
+        }
+    }
+
+    /// Walks the days on which people began.
+    pub fn rows(&self) -> impl Iterator<Item = DayRow<'_>> {
+        let days = (self.periods.calendar.first_day()..).zip(self.came.chunks_exact(self.n_k));
+        let came = days.filter(|(_, came)| came[0] > 0);
+        came.map(|(day, came)| DayRow { day, mature: self.periods.mature_of(day), came: &came[..self.n_k - 1] })
     }
 }

@@ -242,6 +242,22 @@ proptest! {
     }
 
     #[test]
+    fn any_event_is_every_event(world in World::any(HOUR_US / 12, 3000), zone in 0..3_usize, later in 0..40_i64, days in 1..12_u32) {
+        let mut world = world;
+        // Days of 23 hours, and one that does not exist.
+        let (zone, start) = [("UTC", 0), ("America/New_York", 67), ("Pacific/Apia", -4388)][zone];
+        world.zone = zone;
+        world.actors.append(&mut World::draw("zoe: view@0s cart@0s buy@0s help@1d").actors);
+        world.actors.iter_mut().flat_map(|(_, rows)| rows).for_each(|row| row.time_us += start * DAY_US);
+        world.observed_until_us = START_US + start * DAY_US + later * 6 * HOUR_US;
+        let every = "view | cart | buy | help";
+        prop_assert_eq!(
+            world.ask(&Retention, json!({"periods": days})),
+            world.ask(&Retention, json!({"periods": days, "start": every, "back": every}))
+        );
+    }
+
+    #[test]
     fn laws_hold(world in World::any(7 * HOUR_US, 120)) {
         for params in [
             json!({}),

@@ -206,12 +206,15 @@ impl Partial {
         // What a person has is written where the last one's stands until the next one's begins; nobody is the first.
         seen.clear();
         seen.resize(n_sessions + 1, 0);
-        let (mut person, mut lengths_seen) = (0, 0);
-        for (n_rows, is_persons_first) in sessions.n_rows.iter().zip(&sessions.is_actors_first) {
+        timed_us.resize(n_sessions, 0);
+        let (mut person, mut lengths_seen, mut n_timed) = (0, 0, 0);
+        for ((n_rows, is_persons_first), duration_us) in sessions.n_rows.iter().zip(&sessions.is_actors_first).zip(&sessions.duration_us) {
             let length = LENGTH_BITS[(*n_rows as usize).min(LENGTH_BITS.len() - 1)];
             lengths_seen = (lengths_seen & u16::from(*is_persons_first).wrapping_sub(1)) | length;
             person += usize::from(*is_persons_first);
             seen[person] = lengths_seen;
+            timed_us[n_timed] = *duration_us;
+            n_timed += usize::from(*n_rows > 1);
         }
         let seen = &seen[1..=person];
         let with = |lengths: u16| seen.iter().map(|seen| u32::from(seen & lengths != 0)).sum::<u32>();
@@ -223,12 +226,6 @@ impl Partial {
         self.single_people += u64::from(with(1));
         self.engaged_people += timed_people;
         self.duration_people += timed_people;
-        timed_us.resize(n_sessions, 0);
-        let mut n_timed = 0;
-        for (n_rows, duration_us) in sessions.n_rows.iter().zip(&sessions.duration_us) {
-            timed_us[n_timed] = *duration_us;
-            n_timed += usize::from(*n_rows > 1);
-        }
         self.engaged += n_timed as u64;
         self.durations_us.push_all(&timed_us[..n_timed]);
     }

@@ -151,7 +151,7 @@ impl Operator for Sessions {
         if runs_tell && !with_trend && out.split.is_empty() && view.actors.is_none() && view.admits_all() {
             // The plain case, which most questions are: all sessions of everybody.
             let mut scratch = Scratch::default();
-            derive::for_each_sessions_of_runs(&view.shard, plan.gap_us, |sessions| out.total.add_people(sessions, &mut scratch));
+            derive::for_each_sessions_of_runs(&view.shard, plan.gap_us, |_, sessions| out.total.add_people(sessions, &mut scratch));
             return;
         }
         let mut visits = Vec::new();
