@@ -441,8 +441,13 @@ impl Asking<'_> {
             }
             Ok(())
         })?;
-        let counts = counts.into_iter().map(|count| count.into_inner().expect(NO_PANIC));
-        Ok(counts.reduce(|total, other| self.merged(total, other)).expect("there is a thread"))
+        let mut counts: Vec<AnyTotals> = counts.into_iter().map(|count| count.into_inner().expect(NO_PANIC)).collect();
+        std::thread::scope(|scope| {
+            let (plan, (first, others)) = (&self.plan, counts.split_first_mut().expect("there is a thread"));
+            others.iter_mut().for_each(|count| drop(scope.spawn(move || operator.settle(plan, count))));
+            operator.settle(plan, first);
+        });
+        Ok(counts.into_iter().reduce(|total, other| self.merged(total, other)).expect("there is a thread"))
     }
 
     fn merged(&self, mut total: AnyTotals, other: AnyTotals) -> AnyTotals {

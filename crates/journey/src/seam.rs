@@ -643,6 +643,8 @@ pub trait Operator: Sync + 'static {
     fn empty(&self, plan: &Self::Plan) -> Self::Partial;
     /// Adds what one shard holds.
     fn scan(&self, plan: &Self::Plan, view: &View, out: &mut Groups<Self::Partial>);
+    /// Finishes what was put off while shards were scanned; each thread does so with its own counts, before they are merged.
+    fn settle(&self, _plan: &Self::Plan, _partial: &mut Self::Partial) {}
     /// Adds `other` to `total`.
     fn merge(&self, plan: &Self::Plan, total: &mut Self::Partial, other: Self::Partial);
     /// Asks for another scan, with a plan that knows more; it adds to what was counted. At most three scans are made.
@@ -672,6 +674,8 @@ pub trait AnyOperator: Sync {
     fn plan(&self, params: serde_json::Value, context: &mut Context) -> Result<(AnyPlan, serde_json::Value), AskError>;
     /// Adds what one shard holds to `total`; `labels` are those of the shard's groups, none when the question does not split.
     fn scan(&self, plan: &AnyPlan, view: &View, labels: &[Option<String>], total: &mut AnyTotals);
+    /// Finishes what was put off while shards were scanned.
+    fn settle(&self, plan: &AnyPlan, total: &mut AnyTotals);
     /// Adds totals.
     fn merge(&self, plan: &AnyPlan, total: &mut AnyTotals, other: AnyTotals);
     /// Makes the totals of no shard.
@@ -753,6 +757,12 @@ impl<O: Operator> AnyOperator for O {
         Operator::scan(self, plan, view, &mut groups);
         totals.total = groups.total;
         merge_groups(self, plan, totals, labels.iter().cloned().zip(groups.split));
+    }
+
+    fn settle(&self, plan: &AnyPlan, total: &mut AnyTotals) {
+        let totals: &mut Totals<O::Partial> = total.0.downcast_mut().expect(WRONG_TYPE);
+        let partials = std::iter::once(&mut totals.total).chain(totals.split.values_mut());
+        partials.for_each(|partial| Operator::settle(self, plan_of::<O>(plan), partial));
     }
 
     fn merge(&self, plan: &AnyPlan, total: &mut AnyTotals, other: AnyTotals) {

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use diptych_event::index::{Index, RowsInParts};
 use diptych_event::timeline::Code;
 use serde::{Serialize, Serializer};
+
+use crate::derive::{SessionColumns, Stretch};
 
 /// The beginning of a case.
 pub const START: u32 = u32::MAX;
@@ -37,35 +38,21 @@ pub struct NewPair {
     pub actor: u32,
 }
 
-/// What a row leads to.
-#[derive(Debug, Clone, Copy)]
-struct Later {
-    /// Code of the later name, [`END`] or [`OPEN`]; [`NOTHING`] where the row is in no case.
-    to: u32,
-    /// Number of the actor.
-    actor: u32,
-}
-
-/// No pair leads to the start.
-const NOTHING: u32 = START;
-
-/// Pairs that wait until they are counted: so many that with a million edges each row of the table is fetched once for
-/// many of them.
+/// Pairs that wait until they are sorted and counted.
 const WAITING: usize = 1 << 22;
 
-/// Pairs of one row of the table that wait, at the most, before those of another part of a shard are put to them.
-const WAITING_OF_ROW: usize = 1 << 10;
-
-/// Rows of timelines that are looked at together, name by name: so few that what they lead to stays in the caches.
-pub const ROWS_AT_ONCE: usize = 1 << 18;
+/// Pairs of one row of the table that wait, at the most, before those of another shard are put to them: so many that each
+/// edge is then added once for several of them.
+const WAITING_OF_ROW: usize = 1 << 14;
 
 /// Counts of pairs.
 ///
 /// Useful for: millions of additions, actor by actor.
 /// Not useful for: looking up one edge.
 /// A dense matrix would need 5,000² cells per group, and with a million edges a slot of one hash table is seldom in the
-/// caches. So pairs wait until they are many, and are counted row by row of the matrix, each a small table. Where whole
-/// cases are counted, the index of names has the rows of the timelines in that order already; else pairs are sorted.
+/// caches. So pairs wait until they are many, and are counted row by row of the matrix, each in the caches. Where whole
+/// cases are counted, [`ByName`] puts the pairs in that order, as the index knows how many there are of each row; else
+/// they are sorted.
 #[derive(Debug, Clone, Default)]
 pub struct PairTable {
     waiting: Vec<NewPair>,
@@ -76,46 +63,31 @@ pub struct PairTable {
 /// The edges out of one name.
 #[derive(Debug, Clone, Default)]
 struct Row {
-    counts: Counts,
-    n_edges: usize,
+    /// Ascending by the later node.
+    edges: Vec<Counts>,
     /// Pairs that are not counted yet: all that some actors have of this row.
-    waiting: Vec<Later>,
+    waiting: Vec<Packed>,
 }
 
-#[derive(Debug, Clone)]
-enum Counts {
-    /// An open-addressing table of edges, shape `[power of two]`, at most half of it used; empty before the first pair is
-    /// counted.
-    Few(Vec<Slot>),
-    /// By [`row_idx`] of the later node, where a table would take more memory.
-    Many {
-        /// Pairs.
-        n: Vec<u64>,
-        /// Distinct actors.
-        people: Vec<u32>,
-    },
-}
-
-impl Default for Counts {
-    fn default() -> Self {
-        Self::Few(Vec::new())
-    }
-}
-
+/// Counts of the edge to one node.
 #[derive(Debug, Clone, Copy)]
-struct Slot {
+struct Counts {
+    /// [`row_idx`] of the node.
     to: u32,
+    /// Distinct actors.
     people: u32,
+    /// Pairs, at least one.
     n: u64,
 }
-
-/// No pair leads to the start.
-const FREE: u32 = START;
-const FREE_SLOT: Slot = Slot { to: FREE, people: 0, n: 0 };
 
 /// Returns the place of a node: the artificial ones, whose codes are the highest, come first.
 fn row_idx(from: u32) -> usize {
     from.wrapping_add(N_ARTIFICIAL) as usize
+}
+
+/// Returns the node whose place it is.
+fn node(idx: u32) -> u32 {
+    idx.wrapping_sub(N_ARTIFICIAL)
 }
 
 const N_ARTIFICIAL: u32 = 3;
@@ -137,23 +109,27 @@ impl PairTable {
         }
     }
 
-    /// Adds counts of other actors. O(edges).
+    /// Adds counts of other actors. O(edges + names) where no pair waits.
     pub fn merge(&mut self, mut other: PairTable) {
         self.settle();
         other.settle();
-        self.waiting = Vec::new();
         if self.rows.len() < other.rows.len() {
             std::mem::swap(&mut self.rows, &mut other.rows);
         }
-        let n_nodes = self.rows.len();
-        self.rows.iter_mut().zip(other.rows).for_each(|(row, other)| row.merge(other, n_nodes));
+        for (row, other) in self.rows.iter_mut().zip(other.rows) {
+            if row.edges.is_empty() {
+                row.edges = other.edges;
+            } else if !other.edges.is_empty() {
+                row.edges = merged(&row.edges, &other.edges);
+            }
+        }
     }
 
     /// Counts the pairs that wait. O(pairs + names).
     #[cold]
     pub fn settle(&mut self) {
-        let mut tally = RowTally::default();
-        self.rows.iter_mut().for_each(|row| row.settle(&mut tally));
+        let mut tally = RowTally::new(self.rows.len());
+        self.rows.iter_mut().for_each(|row| row.settle(&mut tally, &[]));
         if self.waiting.is_empty() {
             return;
         }
@@ -162,17 +138,27 @@ impl PairTable {
         let mut next = vec![0_u32; n_rows + 1];
         self.waiting.iter().for_each(|pair| next[row_idx(pair.from) + 1] += 1);
         (1..next.len()).for_each(|idx| next[idx] += next[idx - 1]);
-        let mut of_rows = vec![Later { to: NOTHING, actor: 0 }; self.waiting.len()];
-        for pair in self.waiting.drain(..) {
+        let mut of_rows = vec![(0, NOBODY); self.waiting.len()];
+        let mut n_nodes = n_rows;
+        for pair in std::mem::take(&mut self.waiting) {
             let place = &mut next[row_idx(pair.from)];
-            of_rows[*place as usize] = Later { to: pair.to, actor: pair.actor };
+            of_rows[*place as usize] = (row_idx(pair.to), pair.actor);
+            n_nodes = n_nodes.max(row_idx(pair.to) + 1);
             *place += 1;
         }
-        self.grow_to(n_rows);
+        self.grow_to(n_nodes);
+        let mut tally = RowTally::new(self.rows.len());
         let mut start = 0;
         for (row, end) in self.rows.iter_mut().zip(next) {
-            tally.count(&of_rows[start..end as usize]);
-            tally.add_to(row);
+            let pairs = &of_rows[start..end as usize];
+            let mut last_actor = NOBODY;
+            let mut is_next = |actor: u32| std::mem::replace(&mut last_actor, actor) != actor;
+            if !pairs.is_empty() {
+                tally.begin(row.edges.len() + pairs.len());
+                tally.add(&row.edges);
+                tally.count(pairs.iter().map(|(to, actor)| (*to, is_next(*actor))));
+                row.edges = tally.take();
+            }
             start = end as usize;
         }
     }
@@ -189,89 +175,153 @@ impl PairTable {
 
     /// Walks the edges, in no order; pairs that wait are in none.
     pub fn edges(&self) -> impl Iterator<Item = Edge> + '_ {
-        (0_u32..).zip(&self.rows).flat_map(|(idx, row)| row.edges(idx.wrapping_sub(N_ARTIFICIAL)))
+        (0_u32..).zip(&self.rows).flat_map(|(idx, row)| row.edges.iter().map(move |counts| counts.edge(node(idx))))
+    }
+
+    /// Returns the pairs that leave a node; those that wait are not among them. O(edges that leave it).
+    pub fn n_leaving(&self, from: u32) -> u64 {
+        self.rows.get(row_idx(from)).map_or(0, |row| row.edges.iter().map(|counts| counts.n).sum())
     }
 
     /// Returns the number of edges; pairs that wait are in none. O(names).
     pub fn n_edges(&self) -> u64 {
-        self.rows.iter().map(|row| row.n_edges as u64).sum()
+        self.rows.iter().map(|row| row.edges.len() as u64).sum()
     }
 
     /// Returns the bytes that it takes. O(names).
     pub fn size_bytes(&self) -> usize {
-        let of_row = |row: &Row| row.counts.size_bytes() + size_of::<Later>() * row.waiting.capacity();
+        let of_row = |row: &Row| size_of::<Counts>() * row.edges.capacity() + size_of::<Packed>() * row.waiting.capacity();
         let rows = self.rows.iter().map(of_row).sum::<usize>() + size_of::<Row>() * self.rows.capacity();
         rows + size_of::<NewPair>() * self.waiting.capacity()
     }
 }
 
-/// Counts of the cases of one shard, by the rows of each name.
+/// A pair of a known row: [`row_idx`] of the later node, and in the lowest bit whether it is its actor's first of this row.
+type Packed = u16;
+
+#[inline]
+fn pack(to: u32, is_first: bool) -> Packed {
+    (row_idx(to) as Packed) << 1 | Packed::from(is_first)
+}
+
+fn unpack(pair: &Packed) -> (usize, bool) {
+    (usize::from(pair >> 1), pair & 1 != 0)
+}
+
+/// Counts of the cases of one shard, whose pairs are put in the order of the earlier names.
 ///
-/// What rows lead to is laid out for some actors, and then read in the order of the earlier name, as the index has it:
-/// pairs are not sorted.
+/// Sixteen bits per pair are enough for that: where the pairs of each name go is known, because the index knows how many
+/// rows it has, and of the actors only matters where one ends and the next one begins.
 pub struct ByName<'a> {
     table: &'a mut PairTable,
-    parts: RowsInParts<'a>,
-    tally: RowTally,
-    /// What each row from `first_row` on leads to.
-    later: Vec<Later>,
-    first_row: usize,
-    /// The first events of the cases laid out.
-    starts: Vec<Later>,
+    /// Where the pairs of each name begin, shape `[names + 1]`.
+    name_starts: &'a [u32],
+    next: Vec<Next>,
+    /// In the order of the earlier names, shape `[rows]`.
+    pairs: Vec<Packed>,
+    /// The first events of cases.
+    starts: Vec<Packed>,
+    last_actor: u32,
+    /// What some rows lead to, as pairs that are nobody's first.
+    later: Vec<Packed>,
+}
+
+/// Where the next pair of a name goes.
+#[derive(Clone, Copy)]
+struct Next {
+    place: u32,
+    /// Whose the last one is.
+    last_actor: u32,
 }
 
 impl<'a> ByName<'a> {
-    /// Begins a shard.
-    pub fn new(table: &'a mut PairTable, index: Index<'a>) -> Self {
-        let parts = RowsInParts::new(index);
-        table.grow_to(row_idx(parts.n_names()));
-        Self { table, parts, tally: RowTally::default(), later: Vec::new(), first_row: 0, starts: Vec::new() }
+    /// Tells whether so many names are few enough.
+    pub fn fits(n_names: usize) -> bool {
+        n_names + (N_ARTIFICIAL as usize) < 1 << (Packed::BITS - 1)
+    }
+
+    /// Begins a shard of so many rows, whose names begin as said in [`diptych_event::index::Index`]. O(names + rows).
+    pub fn new(table: &'a mut PairTable, name_starts: &'a [u32], n_rows: usize) -> Self {
+        let next = name_starts.iter().map(|place| Next { place: *place, last_actor: NOBODY }).collect();
+        Self { table, name_starts, next, pairs: vec![0; n_rows], starts: Vec::new(), last_actor: NOBODY, later: Vec::new() }
+    }
+
+    /// Adds the sessions of some actors, who have not been before; `names` are those of all rows of the shard, and
+    /// `end_of` tells where a session leads that ended at an instant. O(rows), without a branch per session.
+    pub fn add_sessions<C: Code>(&mut self, stretch: &Stretch, sessions: &SessionColumns, names: &[C], end_of: impl Fn(i64) -> u32) {
+        let (first, end) = (stretch.starts[0] as usize, stretch.rows_end as usize);
+        let names = &names[first..end];
+        self.later.clear();
+        self.later.extend(names[1..].iter().map(|name| pack(name.code(), false)));
+        self.later.push(0);
+        let mut row = 0;
+        for ((n_rows, is_first), ended_us) in sessions.n_rows.iter().zip(&sessions.is_actors_first).zip(&sessions.ended_us) {
+            self.starts.push(pack(names[row].code(), *is_first != 0));
+            row += *n_rows as usize;
+            self.later[row - 1] = pack(end_of(*ended_us), false);
+        }
+        let ends = stretch.starts[1..].iter().chain([&stretch.rows_end]);
+        for (start, end) in stretch.starts.iter().zip(ends) {
+            // An actor's first row is a number that no other one of the shard has.
+            let (actor, rows) = (*start as u32, *start as usize - first..*end as usize - first);
+            for (name, later) in names[rows.clone()].iter().zip(&self.later[rows]) {
+                let next = &mut self.next[name.code() as usize];
+                self.pairs[next.place as usize] = later | Packed::from(next.last_actor != actor);
+                *next = Next { place: next.place + 1, last_actor: actor };
+            }
+        }
     }
 
     /// Adds a case, from the start to its first event and from its last one to `end`. O(names).
     ///
-    /// `names` are those of its rows, at least one, from `row` on; cases come in the order of their rows.
+    /// `names` are those of its rows, at least one; the cases of one actor come together.
     #[inline]
-    pub fn add_case<C: Code>(&mut self, actor: u32, row: usize, names: &[C], end: u32) {
-        // All pairs of an actor are counted together, so that nobody is counted twice.
-        if self.later.len() >= ROWS_AT_ONCE && self.starts.last().is_some_and(|last| last.actor != actor) {
-            self.count();
-        }
-        let later = |to: u32| Later { to, actor };
-        self.starts.push(later(names[0].code()));
-        self.later.resize(row - self.first_row, later(NOTHING));
-        self.later.extend(names[1..].iter().map(|name| later(name.code())));
-        self.later.push(later(end));
+    pub fn add_case<C: Code>(&mut self, actor: u32, names: &[C], end: u32) {
+        self.starts.push(pack(names[0].code(), actor != self.last_actor));
+        self.last_actor = actor;
+        names.windows(2).for_each(|pair| self.add(actor, pair[0].code(), pair[1].code()));
+        self.add(actor, names[names.len() - 1].code(), end);
     }
 
-    /// Counts the cases that were laid out. O(their rows + names).
-    pub fn count(&mut self) {
-        let Some(from_start) = self.table.rows.get_mut(row_idx(START)) else { return };
-        from_start.add(&mut self.tally, self.starts.drain(..));
-        let end = self.first_row + self.later.len();
-        for name in 0..self.parts.n_names() {
-            let rows = self.parts.of_name(name, end).iter();
-            let later = rows.map(|row| self.later[*row as usize - self.first_row]);
-            self.table.rows[row_idx(name)].add(&mut self.tally, later);
+    #[inline]
+    fn add(&mut self, actor: u32, from: u32, to: u32) {
+        let next = &mut self.next[from as usize];
+        self.pairs[next.place as usize] = pack(to, next.last_actor != actor);
+        *next = Next { place: next.place + 1, last_actor: actor };
+    }
+
+    /// Counts the cases that were added. O(their rows + names).
+    pub fn count(self) {
+        let n_names = self.name_starts.len().saturating_sub(1);
+        let n_nodes = row_idx(n_names as u32);
+        self.table.grow_to(n_nodes);
+        let mut tally = RowTally::new(self.table.rows.len());
+        self.table.rows[row_idx(START)].add(&mut tally, &self.starts);
+        let rows = &mut self.table.rows[row_idx(0)..];
+        for ((row, start), next) in rows.iter_mut().zip(self.name_starts).zip(&self.next) {
+            row.add(&mut tally, &self.pairs[*start as usize..next.place as usize]);
         }
-        self.later.clear();
-        self.first_row = end;
     }
 }
 
-/// Counts of the pairs of one row while they are counted, with a cell for every later node: small enough for the caches.
-#[derive(Default)]
+/// Counts of one row while pairs are counted, with a cell for every later node: small enough for the caches.
 struct RowTally {
     /// By [`row_idx`] of the later node; all [`NO_PAIRS`] between rows.
     cells: Vec<Cell>,
-    /// Later nodes with a pair, and room for one more than there are cells.
+    /// Whether all cells are looked at in the end, because many may have a pair.
+    is_dense: bool,
+    /// Where they are not, those with a pair; room for one more than there are cells.
     counted: Vec<u32>,
     n_counted: usize,
+    /// Where edges are brought together, shape `[nodes + 1]`.
+    edges: Vec<Counts>,
+    /// Number of the last actor among those of the row.
+    actor: u32,
 }
 
 #[derive(Clone, Copy)]
 struct Cell {
-    n: u32,
+    n: u64,
     people: u32,
     last_actor: u32,
 }
@@ -280,164 +330,125 @@ const NO_PAIRS: Cell = Cell { n: 0, people: 0, last_actor: NOBODY };
 const NOBODY: u32 = u32::MAX;
 
 impl RowTally {
-    /// Counts pairs of one row. O(pairs).
-    fn count(&mut self, pairs: &[Later]) {
-        let n_nodes = pairs.iter().map(|pair| row_idx(pair.to)).max().map_or(0, |last| last + 1);
-        if self.cells.len() < n_nodes {
-            self.cells.resize(n_nodes, NO_PAIRS);
-            self.counted.resize(n_nodes + 1, NOTHING);
-        }
-        for pair in pairs {
-            let cell = &mut self.cells[row_idx(pair.to)];
-            // Written always and kept if it is the first, because which one is cannot be foreseen.
-            self.counted[self.n_counted] = pair.to;
-            self.n_counted += usize::from(cell.n == 0);
-            cell.n += 1;
-            cell.people += u32::from(cell.last_actor != pair.actor);
-            cell.last_actor = pair.actor;
+    fn new(n_nodes: usize) -> Self {
+        let edges = vec![Counts { to: 0, people: 0, n: 0 }; n_nodes + 1];
+        Self { cells: vec![NO_PAIRS; n_nodes], is_dense: false, counted: vec![0; n_nodes + 1], n_counted: 0, edges, actor: 0 }
+    }
+
+    /// Begins a row that may have so many edges.
+    fn begin(&mut self, n_edges: usize) {
+        self.is_dense = n_edges >= self.cells.len() / 8;
+        (self.n_counted, self.actor) = (0, 0);
+    }
+
+    /// Adds counts of other actors. O(edges).
+    fn add(&mut self, edges: &[Counts]) {
+        for counts in edges {
+            let cell = &mut self.cells[counts.to as usize];
+            self.counted[self.n_counted] = counts.to;
+            self.n_counted += usize::from(!self.is_dense & (cell.n == 0));
+            cell.n += counts.n;
+            cell.people += counts.people;
         }
     }
 
-    /// Adds the counts to those of earlier pairs, whose actors were others, and begins anew. O(edges counted).
-    fn add_to(&mut self, row: &mut Row) {
-        for to in &self.counted[..self.n_counted] {
-            let cell = std::mem::replace(&mut self.cells[row_idx(*to)], NO_PAIRS);
-            row.add_counts(Slot { to: *to, people: cell.people, n: u64::from(cell.n) }, self.cells.len());
+    /// Counts pairs: [`row_idx`] of each later node, and whether the actor is another one than before. O(pairs).
+    fn count(&mut self, pairs: impl Iterator<Item = (usize, bool)>) {
+        if self.is_dense {
+            self.count_where::<true>(pairs);
+        } else {
+            self.count_where::<false>(pairs);
         }
-        self.n_counted = 0;
+    }
+
+    #[inline]
+    fn count_where<const IS_DENSE: bool>(&mut self, pairs: impl Iterator<Item = (usize, bool)>) {
+        let (mut actor, mut n_counted) = (self.actor, self.n_counted);
+        let (cells, counted) = (&mut self.cells[..], &mut self.counted[..]);
+        for (to, is_next_actor) in pairs {
+            actor += u32::from(is_next_actor);
+            let cell = &mut cells[to];
+            if !IS_DENSE {
+                // Written always and kept if it is the first, because which one is cannot be foreseen.
+                counted[n_counted] = to as u32;
+                n_counted += usize::from(cell.n == 0);
+            }
+            cell.n += 1;
+            cell.people += u32::from(cell.last_actor != actor);
+            cell.last_actor = actor;
+        }
+        (self.actor, self.n_counted) = (actor, n_counted);
+    }
+
+    /// Returns the edges, ascending, and leaves no counts. O(nodes) where there may be many, else O(edges log edges).
+    fn take(&mut self) -> Vec<Counts> {
+        let counts = |to: usize, cell: &mut Cell| {
+            let Cell { n, people, .. } = std::mem::replace(cell, NO_PAIRS);
+            Counts { to: to as u32, people, n }
+        };
+        if self.is_dense {
+            let mut n_edges = 0;
+            for (to, cell) in self.cells.iter_mut().enumerate() {
+                self.edges[n_edges] = counts(to, cell);
+                n_edges += usize::from(self.edges[n_edges].n > 0);
+            }
+            return self.edges[..n_edges].to_vec();
+        }
+        let counted = &mut self.counted[..self.n_counted];
+        counted.sort_unstable();
+        counted.iter().map(|to| counts(*to as usize, &mut self.cells[*to as usize])).collect()
     }
 }
 
 impl Row {
-    /// Adds what rows lead to, with all pairs of their actors; counts them when many wait. O(pairs).
-    fn add(&mut self, tally: &mut RowTally, pairs: impl Iterator<Item = Later>) {
-        self.waiting.extend(pairs);
-        if self.waiting.len() >= WAITING_OF_ROW {
-            self.settle(tally);
-        }
-    }
-
-    /// Counts the pairs that wait.
-    fn settle(&mut self, tally: &mut RowTally) {
-        let mut waiting = std::mem::take(&mut self.waiting);
-        waiting.retain(|pair| pair.to != NOTHING);
-        tally.count(&waiting);
-        tally.add_to(self);
-        waiting.clear();
-        // Memory that one row needs again and again is kept, that of a large one is not.
-        if waiting.capacity() <= 2 * WAITING_OF_ROW {
-            self.waiting = waiting;
-        }
-    }
-
-    /// Adds counts of other actors. O(edges).
-    fn merge(&mut self, mut other: Row, n_nodes: usize) {
-        if self.n_edges < other.n_edges {
-            std::mem::swap(self, &mut other);
-        }
-        // With room for all: keys that come in the order of another table would otherwise crowd one part of this one.
-        self.grow_to(self.n_edges + other.n_edges, n_nodes);
-        other.counts.each(|slot| self.add_counts(slot, n_nodes));
-    }
-
-    fn edges(&self, from: u32) -> impl Iterator<Item = Edge> + '_ {
-        let mut edges = Vec::with_capacity(self.n_edges);
-        self.counts.each(|slot| edges.push(Edge { from, to: slot.to, n: slot.n, people: u64::from(slot.people) }));
-        edges.into_iter()
-    }
-
-    /// Adds the counts of one edge, of which there is at least one pair, in a matrix of `n_nodes` at the least. O(1).
-    #[inline]
-    fn add_counts(&mut self, counts: Slot, n_nodes: usize) {
-        match &mut self.counts {
-            Counts::Many { n, people } => {
-                let idx = row_idx(counts.to);
-                if n.len() <= idx {
-                    n.resize(idx + 1, 0);
-                    people.resize(idx + 1, 0);
-                }
-                self.n_edges += usize::from(n[idx] == 0);
-                n[idx] += counts.n;
-                people[idx] += counts.people;
-            }
-            Counts::Few(slots) => {
-                let idx = if slots.is_empty() { None } else { Some(seek(slots, counts.to)) };
-                if let Some(slot) = idx.map(|idx| &mut slots[idx]).filter(|slot| slot.to != FREE) {
-                    slot.n += counts.n;
-                    slot.people += counts.people;
-                } else {
-                    self.insert(idx, counts, n_nodes);
-                }
-            }
-        }
-    }
-
-    /// Adds an edge that is new, whose free place is known where there is one.
-    #[cold]
-    fn insert(&mut self, idx: Option<usize>, counts: Slot, n_nodes: usize) {
-        let moved = self.grow_to(self.n_edges + 1, n_nodes);
-        let Counts::Few(slots) = &mut self.counts else { return self.add_counts(counts, n_nodes) };
-        let idx = idx.filter(|_| !moved).unwrap_or_else(|| seek(slots, counts.to));
-        slots[idx] = counts;
-        self.n_edges += 1;
-    }
-
-    /// Makes room for some edges, in the way that takes less memory; tells whether counts were moved.
-    fn grow_to(&mut self, n_edges: usize, n_nodes: usize) -> bool {
-        let Counts::Few(slots) = &mut self.counts else { return false };
-        let n_slots = (2 * n_edges).next_power_of_two();
-        if n_slots <= slots.len() {
-            return false;
-        }
-        let before = std::mem::take(slots);
-        let used = before.into_iter().filter(|slot| slot.to != FREE);
-        if size_of::<Slot>() * n_slots < (size_of::<u64>() + size_of::<u32>()) * n_nodes {
-            *slots = vec![FREE_SLOT; n_slots];
-            for slot in used {
-                let idx = seek(slots, slot.to);
-                slots[idx] = slot;
-            }
+    /// Adds pairs, all of their actors; counts them when many wait. O(pairs).
+    fn add(&mut self, tally: &mut RowTally, pairs: &[Packed]) {
+        if self.waiting.len() + pairs.len() < WAITING_OF_ROW {
+            self.waiting.extend_from_slice(pairs);
         } else {
-            self.counts = Counts::Many { n: vec![0; n_nodes], people: vec![0; n_nodes] };
-            self.n_edges = 0;
-            used.for_each(|slot| self.add_counts(slot, n_nodes));
+            self.settle(tally, pairs);
         }
-        true
     }
+
+    /// Counts the pairs that wait, and then some more. O(pairs).
+    fn settle(&mut self, tally: &mut RowTally, pairs: &[Packed]) {
+        let waiting = std::mem::take(&mut self.waiting);
+        if waiting.is_empty() && pairs.is_empty() {
+            return;
+        }
+        tally.begin(self.edges.len() + waiting.len() + pairs.len());
+        tally.add(&self.edges);
+        tally.count(waiting.iter().map(unpack));
+        tally.count(pairs.iter().map(unpack));
+        self.edges = tally.take();
+    }
+}
+
+/// Adds counts of other actors to those of a row. O(edges), without a branch that depends on which edges are in both.
+fn merged(one: &[Counts], other: &[Counts]) -> Vec<Counts> {
+    let mut edges = Vec::with_capacity(one.len() + other.len());
+    let (mut of_one, mut of_other) = (0, 0);
+    while of_one < one.len() && of_other < other.len() {
+        let (a, b) = (one[of_one], other[of_other]);
+        let (has_a, has_b) = (a.to <= b.to, b.to <= a.to);
+        edges.push(Counts {
+            to: a.to.min(b.to),
+            people: a.people * u32::from(has_a) + b.people * u32::from(has_b),
+            n: a.n * u64::from(has_a) + b.n * u64::from(has_b),
+        });
+        of_one += usize::from(has_a);
+        of_other += usize::from(has_b);
+    }
+    edges.extend_from_slice(&one[of_one..]);
+    edges.extend_from_slice(&other[of_other..]);
+    edges.shrink_to_fit();
+    edges
 }
 
 impl Counts {
-    /// Calls `take` with the counts of each edge, in no order. O(slots or nodes).
-    fn each(&self, mut take: impl FnMut(Slot)) {
-        match self {
-            Counts::Few(slots) => slots.iter().filter(|slot| slot.to != FREE).for_each(|slot| take(*slot)),
-            Counts::Many { n, people } => {
-                let nodes = (0_u32..).map(|idx| idx.wrapping_sub(N_ARTIFICIAL));
-                let used = nodes.zip(n).zip(people).filter(|((_, n), _)| **n > 0);
-                used.for_each(|((to, n), people)| take(Slot { to, people: *people, n: *n }));
-            }
-        }
+    fn edge(&self, from: u32) -> Edge {
+        Edge { from, to: node(self.to), n: self.n, people: u64::from(self.people) }
     }
-
-    fn size_bytes(&self) -> usize {
-        match self {
-            Counts::Few(slots) => size_of::<Slot>() * slots.capacity(),
-            Counts::Many { n, people } => size_of::<u64>() * n.capacity() + size_of::<u32>() * people.capacity(),
-        }
-    }
-}
-
-/// Returns the position of a later name in a table, or the free one where it belongs.
-#[inline]
-fn seek(slots: &[Slot], to: u32) -> usize {
-    let mask = slots.len() - 1;
-    // Fibonacci hashing: the highest bits of the product lay numbers next to each other far apart.
-    let hash = u64::from(to).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let mut idx = (hash >> 1 >> (u64::BITS - 1 - slots.len().trailing_zeros())) as usize;
-    while slots[idx].to != to && slots[idx].to != FREE {
-        idx = (idx + 1) & mask;
-    }
-    idx
 }
 
 impl Serialize for PairTable {

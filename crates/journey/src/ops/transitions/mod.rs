@@ -6,7 +6,7 @@ mod tests;
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::Range;
 
 use diptych_event::Names;
@@ -16,10 +16,10 @@ use diptych_event::timeline::{Code, Codes};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::derive;
+use crate::derive::{self, SessionColumns, Stretch};
 use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, Operator, Panel, Unit, View};
 use crate::stats::Durations;
-use kernel::{ByName, END, Edge, NO_POSITION, NewPair, OPEN, PairTable, Positions, ROWS_AT_ONCE, START, Timed};
+use kernel::{ByName, END, Edge, NO_POSITION, NewPair, OPEN, PairTable, Positions, START, Timed};
 
 /// Says that the interval treats units of one person as independent (METRICS C6).
 const CLUSTERED: &str = "clustered";
@@ -221,11 +221,19 @@ impl Operator for Transitions {
         }
         let mut total = Tally::new(&mut out.total);
         let mut split: Vec<Tally> = out.split.iter_mut().map(Tally::new).collect();
-        if split.is_empty() && view.admits_all() && view.actors.is_none() && plan.repeats == Repeats::Keep {
-            // The plain case, which most questions are: all rows count, so the index has them in order.
+        let all_count = split.is_empty() && view.admits_all() && view.actors.is_none() && plan.repeats == Repeats::Keep;
+        if all_count && ByName::fits(plan.names.len()) {
+            // The plain case, which most questions are.
             let mut edges = std::mem::take(&mut total.partial.edges);
-            let mut by_name = ByName::new(&mut edges, view.shard.index);
-            for_each_case(plan, view, |actor_idx, rows, end| total.add_case(&mut by_name, actor_idx, view.shard.name, rows, end));
+            let mut by_name = ByName::new(&mut edges, view.shard.index.name_starts, view.shard.n_rows());
+            match plan.session_gap_us.filter(|gap_us| derive::runs_tell_sessions(&view.shard, *gap_us)) {
+                Some(gap_us) => derive::for_each_sessions_of_runs(&view.shard, gap_us, |stretch, sessions| {
+                    total.add_sessions(&mut by_name, view.shard.name, stretch, sessions, |ended_us| end_after(plan, ended_us, gap_us));
+                }),
+                None => {
+                    for_each_case(plan, view, |actor_idx, rows, end| total.add_case(&mut by_name, actor_idx, view.shard.name, rows, end));
+                }
+            }
             by_name.count();
             total.partial.edges = edges;
         } else {
@@ -239,6 +247,10 @@ impl Operator for Transitions {
         split.into_iter().chain([total]).for_each(Tally::finish);
         let n_scanned = u32::try_from(view.shard.n_actors()).ok().and_then(|n_actors| out.total.n_scanned.checked_add(n_actors));
         out.total.n_scanned = n_scanned.expect("fewer than 2^32 actors");
+    }
+
+    fn settle(&self, _plan: &Plan, partial: &mut Partial) {
+        partial.edges.settle();
     }
 
     fn merge(&self, _plan: &Plan, total: &mut Partial, other: Partial) {
@@ -259,8 +271,7 @@ impl Operator for Transitions {
     fn finish(&self, plan: &Plan, mut total: Partial) -> Vec<Cell> {
         total.edges.settle();
         let edges = &total.edges;
-        let mut leaving = vec![0; plan.names.len() + ARTIFICIAL.len()];
-        edges.edges().for_each(|edge| leaving[node_idx(&plan.names, edge.from)] += edge.n);
+        let mut leaving = BTreeMap::new();
         let case = if plan.session_gap_us.is_some() { Unit::Session } else { Unit::Actor };
         let n_edges = edges.n_edges();
         let mut cells = vec![
@@ -272,7 +283,7 @@ impl Operator for Transitions {
             let (from, to) = (node_text(&plan.names, edge.from), node_text(&plan.names, edge.to));
             let id = |kind: &str| format!("{kind}:{from}{ARROW}{to}");
             let label = format!("{from} → {to}");
-            let of = leaving[node_idx(&plan.names, edge.from)];
+            let of = *leaving.entry(edge.from).or_insert_with(|| edges.n_leaving(edge.from));
             cells.push(Cell::count(id("edge"), label.clone(), Unit::Event, edge.n, edge.people));
             cells.push(
                 Cell::share(id("share"), format!("{label}, of all from {from}"), Unit::Event, edge.n, of, edge.people).flagged(CLUSTERED),
@@ -385,9 +396,30 @@ impl<'a> Tally<'a> {
         self.case_people += is_new;
         (self.last_case_actor, self.last_pair_actor) = (Some(actor_idx), Some(actor_idx));
         match names {
-            Codes::Byte(names) => by_name.add_case(actor, rows.start, &names[rows], end),
-            Codes::Short(names) => by_name.add_case(actor, rows.start, &names[rows], end),
-            Codes::Long(names) => by_name.add_case(actor, rows.start, &names[rows], end),
+            Codes::Byte(names) => by_name.add_case(actor, &names[rows], end),
+            Codes::Short(names) => by_name.add_case(actor, &names[rows], end),
+            Codes::Long(names) => by_name.add_case(actor, &names[rows], end),
+        }
+    }
+
+    /// Adds all sessions of some actors, each of whom has one.
+    fn add_sessions(
+        &mut self,
+        by_name: &mut ByName,
+        names: Codes,
+        stretch: &Stretch,
+        sessions: &SessionColumns,
+        end_of: impl Fn(i64) -> u32,
+    ) {
+        let (n_sessions, n_actors) = (sessions.n_rows.len() as u64, stretch.starts.len() as u64);
+        self.n_cases += n_sessions;
+        self.n_pairs += n_sessions + (stretch.rows_end - stretch.starts[0]);
+        self.case_people += n_actors;
+        self.pair_people += n_actors;
+        match names {
+            Codes::Byte(names) => by_name.add_sessions(stretch, sessions, names, end_of),
+            Codes::Short(names) => by_name.add_sessions(stretch, sessions, names, end_of),
+            Codes::Long(names) => by_name.add_sessions(stretch, sessions, names, end_of),
         }
     }
 
@@ -401,12 +433,11 @@ impl<'a> Tally<'a> {
 
 /// Calls `take` with each case of the selected actors and the node that ends it. O(rows).
 fn for_each_case(plan: &Plan, view: &View, mut take: impl FnMut(usize, Range<usize>, u32)) {
-    let end_after = |active_us: i64, gap_us: i64| if active_us.saturating_add(gap_us) > plan.observed_until_us { OPEN } else { END };
     if let Some(gap_us) = plan.session_gap_us.filter(|gap_us| derive::runs_tell_sessions(&view.shard, *gap_us)) {
         let mut runs = view.shard.index.runs();
         for (actor_idx, rows) in view.journeys() {
             for session in derive::sessions_of_runs(&mut runs, &rows, gap_us) {
-                take(actor_idx, session.rows, end_after(session.ended_us, gap_us));
+                take(actor_idx, session.rows, end_after(plan, session.ended_us, gap_us));
             }
         }
         return;
@@ -419,10 +450,15 @@ fn for_each_case(plan: &Plan, view: &View, mut take: impl FnMut(usize, Range<usi
             continue;
         };
         for session in derive::sessions(&view.shard, rows, gap_us) {
-            let end = end_after(last_active_us(view, &session), gap_us);
+            let end = end_after(plan, last_active_us(view, &session), gap_us);
             take(actor_idx, session, end);
         }
     }
+}
+
+/// Returns the node that ends a session with its last user activity at an instant.
+fn end_after(plan: &Plan, active_us: i64, gap_us: i64) -> u32 {
+    if active_us.saturating_add(gap_us) > plan.observed_until_us { OPEN } else { END }
 }
 
 fn last_active_us(view: &View, session: &Range<usize>) -> i64 {
@@ -474,6 +510,9 @@ struct Pairs {
     /// Times between the rows in microseconds.
     gaps_us: Vec<i64>,
 }
+
+/// Rows of timelines that are looked at together, name by name: so few that what is looked up for each stays in the caches.
+const ROWS_AT_ONCE: usize = 1 << 18;
 
 /// Calls `take` with the position of each timed edge and pairs of it that count, as often as there are more; every row
 /// must be user activity.
@@ -547,11 +586,6 @@ fn shown_edges(plan: &Plan, table: &PairTable) -> Vec<Edge> {
         }
     }
     shown.into_sorted_vec().into_iter().map(|(.., edge)| edge).collect()
-}
-
-/// Returns the position of a node: the artificial ones come after the names.
-fn node_idx(names: &Names, node: u32) -> usize {
-    if is_event(node) { node as usize } else { names.len() + (START - node) as usize }
 }
 
 fn is_event(node: u32) -> bool {

@@ -150,36 +150,40 @@ fn tables_count_like_a_map() {
 
 #[test]
 fn cases_counted_by_name_are_the_pairs_of_their_rows() {
-    // More rows than are looked at together, so that parts end between people; every seventh row is nobody's.
-    let (n_names, n_rows) = (200_u32, 2 * ROWS_AT_ONCE as u32 + 12_345);
     let mut state = 1_u64;
     let mut draw = |below: u32| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as u32 % below
     };
-    // Names differ in how often they occur, so that some have few edges and others nearly all.
-    let names: Vec<u16> = (0..n_rows).map(|_| (draw(n_names) * draw(n_names) / n_names) as u16).collect();
-    let owned = OwnedIndex::new(&[], &[], &vec![0; n_rows as usize], Codes::Short(&names));
     let (mut by_pair, mut from_index) = (PairTable::default(), PairTable::default());
-    let mut by_name = ByName::new(&mut from_index, owned.index());
-    let (mut row, mut actor) = (0, 0);
-    while row < n_rows as usize {
-        for _ in 0..1 + draw(3) {
-            let n_rows = (1 + draw(900) as usize).min(names.len() - row);
-            let case = &names[row..row + n_rows];
-            let end = [END, OPEN][draw(2) as usize];
-            by_name.add_case(actor, row, case, end);
-            let nodes: Vec<u32> = [START].into_iter().chain(case.iter().map(|name| u32::from(*name))).chain([end]).collect();
-            nodes.windows(2).for_each(|pair| by_pair.add(NewPair { from: pair[0], to: pair[1], actor }));
-            row += n_rows;
-            if row == names.len() {
-                break;
+    let mut actor = 0;
+    // Several shards, each with names that the ones before have not; so some pairs wait from shard to shard.
+    for n_names in [200, 5, 900, 901] {
+        let n_rows = 150_000;
+        // Names differ in how often they occur, so that some have few edges and others nearly all.
+        let names: Vec<u16> = (0..n_rows).map(|_| (draw(n_names) * draw(n_names) / n_names) as u16).collect();
+        let owned = OwnedIndex::new(&[], &[], &vec![0; n_rows as usize], Codes::Short(&names));
+        let mut by_name = ByName::new(&mut from_index, owned.index().name_starts, names.len());
+        let mut row = 0;
+        while row < n_rows as usize {
+            for _ in 0..1 + draw(3) {
+                let n_rows = (1 + draw(900) as usize).min(names.len() - row);
+                let case = &names[row..row + n_rows];
+                let end = [END, OPEN][draw(2) as usize];
+                by_name.add_case(actor, case, end);
+                let nodes: Vec<u32> = [START].into_iter().chain(case.iter().map(|name| u32::from(*name))).chain([end]).collect();
+                nodes.windows(2).for_each(|pair| by_pair.add(NewPair { from: pair[0], to: pair[1], actor }));
+                row += n_rows;
+                if row == names.len() {
+                    break;
+                }
             }
+            // Some rows are nobody's.
+            row = (row + row % 7).min(names.len());
+            actor += 1;
         }
-        row = (row + row % 7).min(names.len());
-        actor += 1;
+        by_name.count();
     }
-    by_name.count();
     assert_eq!(sorted(&from_index), sorted(&by_pair));
     for (mut into, from) in [(from_index.clone(), by_pair.clone()), (by_pair.clone(), from_index)] {
         into.merge(from);
