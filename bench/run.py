@@ -46,6 +46,7 @@ def parse():
     parser.add_argument("--peers", default=",".join(PEERS), help="comma-separated")
     parser.add_argument("--questions", default=",".join(["import", *[question.id for question in QUESTIONS]]), help="comma-separated")
     parser.add_argument("--no-measures", action="store_true", help="leave out disk, limits, starts, new events, derived rates")
+    parser.add_argument("--imported", action="store_true", help="ask the workspaces that an earlier run left in --folder; time no import of ours there")
     options = parser.parse_args()
     options.sizes = sorted(round(float(size) * 1e6) for size in options.sizes.split(","))
     if options.sizes[0] > 1_000_000:
@@ -86,7 +87,9 @@ class Size:
         self.record(kind="machine", events=self.events, **machine.card(options.diptych, ROOT, options.threads))
         self.files = make_load(options.diptych, os.path.join(self.folder, "load"), self.events)
         self.record(kind="load", files=len(self.files), bytes=sum(map(os.path.getsize, self.files)))
-        self.import_diptych()
+        if not (options.imported and os.path.exists(os.path.join(self.workspace, "store"))):
+            self.import_diptych()
+        self.imported = self.card()
         if "import" in options.questions:
             self.import_peers()
         self.ask_diptych()
@@ -105,10 +108,13 @@ class Size:
             done = watched([self.options.diptych, "import", self.workspace, *self.files])
             self.record(kind="import", engine="diptych", formulation="diptych import", run=run, **cost(done))
         self.record(kind="layout", engine="diptych", **cost(watched([self.options.diptych, "rebuild", self.workspace])))
+
+    def card(self):
+        """Rows, users, first and last instant, as every import must have them."""
         whole = json.loads(watched([self.options.diptych, "ask", self.workspace, "sessions", "--format", "json"]).out)
         instant = lambda text: round(datetime.datetime.fromisoformat(text).timestamp() * 1e6)
-        self.imported = [whole["base"]["events"], whole["base"]["actors"],
-                         instant(whole["window"]["observed_from"]), instant(whole["window"]["observed_until"])]
+        return [whole["base"]["events"], whole["base"]["actors"],
+                instant(whole["window"]["observed_from"]), instant(whole["window"]["observed_until"])]
 
     def import_peers(self):
         for one in IMPORT.formulations:
