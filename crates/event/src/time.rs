@@ -125,8 +125,8 @@ pub fn start_of_day(date: NaiveDate, zone: Tz) -> i64 {
 pub struct Calendar {
     /// Days since 1970-01-01 of each local day that exists, shape `[days]`, ascending.
     days: Vec<i32>,
-    /// First instant of each day in microseconds, and `i64::MAX` after the last one, shape `[days + 1]`, ascending.
-    bounds_us: Vec<i64>,
+    /// First instant of each day in microseconds, shape `[days]`, ascending.
+    starts_us: Vec<i64>,
 }
 
 const EPOCH_FROM_CE: i32 = 719_163;
@@ -155,8 +155,7 @@ impl Calendar {
             let Some(next) = date.succ_opt() else { break };
             date = next;
         }
-        starts_us.push(i64::MAX);
-        Self { days, bounds_us: starts_us }
+        Self { days, starts_us }
     }
 
     /// Returns the local day of an instant, in days since 1970-01-01.
@@ -180,43 +179,26 @@ impl Calendar {
     #[inline]
     pub fn day_and_end_us(&self, time_us: i64) -> (i32, i64) {
         let idx = self.idx(time_us);
-        (self.days[idx], self.bounds_us[idx + 1])
+        (self.days[idx], self.starts_us.get(idx + 1).copied().unwrap_or(i64::MAX))
     }
 
-    /// Returns the position of the local day of an instant among the days that exist. O(1) nearly always, without a branch.
     #[inline]
-    pub fn idx(&self, time_us: i64) -> usize {
-        let (bounds_us, last) = (&self.bounds_us[..], self.days.len() - 1);
-        let since_us = time_us.wrapping_sub(bounds_us[0]).max(0) as u64;
-        let guess = ((since_us / DAY_US as u64) as usize).min(last);
-        // Clock changes move midnight by hours, so that the guess is a day off at most, or else is mended below.
-        let mut idx = guess - usize::from((guess > 0) & (bounds_us[guess] > time_us));
-        idx += usize::from((idx < last) & (bounds_us[idx + 1] <= time_us));
-        while idx > 0 && bounds_us[idx] > time_us {
+    fn idx(&self, time_us: i64) -> usize {
+        let guess = (time_us - self.starts_us[0]).div_euclid(DAY_US).clamp(0, self.starts_us.len() as i64 - 1) as usize;
+        let mut idx = guess;
+        while idx > 0 && self.starts_us[idx] > time_us {
             idx -= 1;
         }
-        while idx < last && bounds_us[idx + 1] <= time_us {
+        while idx + 1 < self.starts_us.len() && self.starts_us[idx + 1] <= time_us {
             idx += 1;
         }
         idx
     }
 
-    /// Returns the day at a position, since 1970-01-01.
-    #[inline]
-    pub fn day_at(&self, idx: usize) -> i32 {
-        self.days[idx]
-    }
-
-    /// Returns the first instant after the day at a position; `i64::MAX` for the last one.
-    #[inline]
-    pub fn end_us_at(&self, idx: usize) -> i64 {
-        self.bounds_us[idx + 1]
-    }
-
     /// Returns the first instant of a day, or of the next day that exists; `None` beyond the calendar.
     pub fn start_us(&self, day: i32) -> Option<i64> {
         let idx = self.days.partition_point(|known| *known < day);
-        self.bounds_us[..self.days.len()].get(idx).copied()
+        self.starts_us.get(idx).copied()
     }
 }
 

@@ -242,8 +242,6 @@ pub struct DayGrid<'a> {
     /// People who began on a day and came k days later, shape `[days][n_k]`; the last k also stands for all later ones.
     came: Vec<u32>,
     n_k: usize,
-    /// Positions in the calendar of the days on which some runs began.
-    days: Vec<u32>,
 }
 
 /// What a [`DayGrid`] tells of those who began on one day.
@@ -261,32 +259,27 @@ impl<'a> DayGrid<'a> {
     /// Begins with nobody. O(days × n_periods).
     pub fn new(periods: &'a Periods, n_periods: usize) -> Self {
         let n_k = n_periods + 2;
-        Self { periods, came: vec![0; periods.calendar.n_days() * n_k], n_k, days: Vec::new() }
+        Self { periods, came: vec![0; periods.calendar.n_days() * n_k], n_k }
     }
 
     /// Adds some people's runs. O(runs + days).
     pub fn add(&mut self, index: &Index, stretch: &Stretch) {
         let (calendar, first, last_k) = (&self.periods.calendar, self.periods.calendar.first_day(), self.n_k - 1);
-        // On its own, so that neither loop has more to keep in mind than the processor has registers.
-        self.days.clear();
-        self.days.extend(index.run_began_us[stretch.runs.clone()].iter().map(|time_us| calendar.idx(*time_us) as u32));
-        let (run_rows, ended_us) = (&index.run_rows[stretch.runs.clone()], &index.run_ended_us[stretch.runs.clone()]);
-        let last_person = stretch.starts.len() - 1;
-        let (mut next_person, mut row, mut began, mut last) = (0, 0, 0, 0);
-        for ((idx, run_row), ended_us) in self.days.iter().zip(run_rows).zip(ended_us) {
-            let is_first = stretch.starts[next_person.min(last_person)] == u64::from(*run_row);
+        let (mut next_person, mut began, mut last) = (0, 0, 0);
+        for run in stretch.runs.clone() {
+            let is_first = stretch.starts.get(next_person) == Some(&u64::from(index.run_rows[run]));
             next_person += usize::from(is_first);
-            let mut idx = *idx as usize;
-            let day = calendar.day_at(idx);
+            let (day, mut ends_us) = calendar.day_and_end_us(index.run_began_us[run]);
             began = if is_first { day } else { began };
-            row = if is_first { (day - first) as usize * self.n_k } else { row };
-            self.came[row + ((day - began) as usize).min(last_k)] += u32::from(is_first | (day > last));
+            let is_new = is_first | (day > last);
+            let row = (began - first) as usize * self.n_k;
+            self.came[row + ((day - began) as usize).min(last_k)] += u32::from(is_new);
+            last = day;
             // A run over midnight has events on each of its days, because its gaps are shorter. Few are.
-            while calendar.end_us_at(idx) <= *ended_us {
-                idx += 1;
-                self.came[row + ((calendar.day_at(idx) - began) as usize).min(last_k)] += 1;
+            while ends_us <= index.run_ended_us[run] {
+                (last, ends_us) = calendar.day_and_end_us(ends_us);
+                self.came[row + ((last - began) as usize).min(last_k)] += 1;
             }
-            last = calendar.day_at(idx);
         }
     }
 
