@@ -145,8 +145,8 @@ pub struct Stretch<'a> {
     pub rows_end: u64,
 }
 
-/// Calls `take` with all actors of a shard that have rows, some at once: so many that a loop over their runs is long, and so few that what
-/// it writes stays in the caches. O(actors).
+/// Calls `take` with all actors of a shard that have rows, some at once: so many that a loop over their runs is long, and
+/// so few that what it writes stays in the caches. O(actors).
 pub fn for_each_stretch(shard: &Shard, mut take: impl FnMut(Stretch)) {
     let (starts, ends, run_rows) = (shard.starts, shard.ends, shard.index.run_rows);
     let (mut actor, mut run) = (0, 0);

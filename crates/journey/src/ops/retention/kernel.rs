@@ -138,11 +138,6 @@ impl Periods {
         }
     }
 
-    /// Tells whether periods are local days, so that all who begin on one day have the same ones.
-    pub fn are_local_days(&self) -> bool {
-        self.period == Period::Day && self.clock == Clock::Calendar
-    }
-
     /// Returns the last of the periods of those who begin in one with this number that was observed to its end: the next
     /// one had begun when observation ended.
     fn mature_of(&self, first: i32) -> usize {
@@ -255,7 +250,16 @@ pub struct DayRow<'a> {
     pub came: &'a [u32],
 }
 
+/// Most cells of a grid, 4 MiB: a single date of 1970 must not make every shard's larger than what it counts.
+const GRID_MAX: usize = 1 << 20;
+
 impl<'a> DayGrid<'a> {
+    /// Tells whether a grid can count so many of these periods: they are local days, and not too many.
+    pub fn fits(periods: &Periods, n_periods: usize) -> bool {
+        let are_local_days = periods.period == Period::Day && periods.clock == Clock::Calendar;
+        are_local_days && periods.calendar.n_days() * (n_periods + 2) <= GRID_MAX
+    }
+
     /// Begins with nobody. O(days × n_periods).
     pub fn new(periods: &'a Periods, n_periods: usize) -> Self {
         let n_k = n_periods + 2;

@@ -157,7 +157,7 @@ impl Operator for Retention {
             return;
         }
         let any_counts = plan.start.is_none() && plan.back.is_none() && view.actors.is_none() && view.admits_all();
-        if any_counts && plan.mode == Mode::On && plan.periods.are_local_days() {
+        if any_counts && plan.mode == Mode::On && DayGrid::fits(&plan.periods, plan.n_periods) {
             // The plain case, which most questions are: all events of everybody.
             let mut grid = DayGrid::new(&plan.periods, plan.n_periods);
             derive::for_each_stretch(&view.shard, |stretch| grid.add(&view.shard.index, &stretch));
