@@ -118,20 +118,28 @@ pub fn sessions_of_runs<'a, 'b>(
 /// Actors who are looked at together.
 const ACTORS_AT_ONCE: usize = 1 << 10;
 
-/// The sessions of some actors, one after the other, in plain columns.
+/// The sessions of some actors, one after the other, in plain columns with an entry per run.
 ///
+/// The first run of a session has all of it, and those that go on with it have no rows.
 /// Useful for: looking at all sessions alike. How many runs an actor or a session has cannot be foreseen, so a loop over
 /// the runs of each guesses wrongly about once per session; in a loop over columns no branch depends on it.
 #[derive(Debug, Default)]
 pub struct SessionColumns {
-    /// Rows, shape `[sessions]`.
+    /// How many sessions there are.
+    pub n_sessions: usize,
+    /// Rows, shape `[runs]`.
     pub n_rows: Vec<u32>,
-    /// Time from the first to the last row in microseconds, shape `[sessions]`.
-    pub duration_us: Vec<i64>,
-    /// Instant of the last row in microseconds, shape `[sessions]`.
-    pub ended_us: Vec<i64>,
-    /// 1 where a session is its actor's first, else 0; shape `[sessions]`.
+    /// 1 where a session is its actor's first, else 0; shape `[runs]`.
     pub is_actors_first: Vec<u8>,
+    /// The runs that go on with a session, and the first runs of these; ascending.
+    going_on: Vec<(usize, usize)>,
+    /// Time from the first to the last row in microseconds, shape `[runs]`; left out until [`Self::find_durations`], and
+    /// without a meaning for runs that go on.
+    pub duration_us: Vec<i64>,
+    /// The first rows of actors, each a bit, counted from the first one's.
+    first_rows: Vec<u64>,
+    /// 1 where a run may go on with the one before, as no long gap lies between; shape `[runs]`.
+    is_near: Vec<u8>,
 }
 
 /// Some actors, each with rows, whose rows and runs follow each other without a gap.
@@ -156,64 +164,104 @@ pub fn for_each_stretch(shard: &Shard, mut take: impl FnMut(Stretch)) {
             continue;
         }
         // Rows between two actors' rows are nobody's, and so are their runs.
-        let goes_on = |actor: usize| starts[actor] == ends[actor - 1] && starts[actor] < ends[actor];
         let most = (actor + ACTORS_AT_ONCE).min(starts.len());
-        let last = (actor + 1..most).take_while(|actor| goes_on(*actor)).last().unwrap_or(actor);
-        run += run_rows[run..].partition_point(|row| u64::from(*row) < starts[actor]);
-        let end = run + run_rows[run..].partition_point(|row| u64::from(*row) < ends[last]);
+        let all_go_on = starts[actor + 1..most] == ends[actor..most - 1]
+            && starts[actor..most].iter().zip(&ends[actor..most]).fold(true, |all, (start, end)| all & (start < end));
+        let goes_on = |actor: &usize| starts[*actor] == ends[*actor - 1] && starts[*actor] < ends[*actor];
+        let last = if all_go_on { most - 1 } else { (actor + 1..most).take_while(goes_on).last().unwrap_or(actor) };
+        run = first_from(run_rows, run, starts[actor]);
+        let end = first_from(run_rows, run, ends[last]);
         take(Stretch { runs: run..end, starts: &starts[actor..=last], rows_end: ends[last] });
         (actor, run) = (last + 1, end);
     }
 }
 
+/// Returns the position of the first of some ascending rows, from one on, that is not before `row`. O(log of how far it is).
+fn first_from(rows: &[u32], from: usize, row: u64) -> usize {
+    let is_before = |other: &u32| u64::from(*other) < row;
+    let mut width = 1;
+    while rows.get(from + width).is_some_and(is_before) {
+        width *= 2;
+    }
+    from + rows[from..rows.len().min(from + width)].partition_point(is_before)
+}
+
 /// Calls `take` with the sessions that [`sessions_of_runs`] finds for all actors of a shard, where [`runs_tell_sessions`];
 /// those of one actor come together. O(runs + actors).
-pub fn for_each_sessions_of_runs(shard: &Shard, gap_us: i64, mut take: impl FnMut(&Stretch, &SessionColumns)) {
+pub fn for_each_sessions_of_runs(shard: &Shard, gap_us: i64, mut take: impl FnMut(&Stretch, &mut SessionColumns)) {
     let mut columns = SessionColumns::default();
     for_each_stretch(shard, |stretch| {
         columns.find(&shard.index, &stretch, gap_us);
-        take(&stretch, &columns);
+        take(&stretch, &mut columns);
     });
 }
 
 impl SessionColumns {
-    /// Finds the sessions of some actors. O(runs), without a branch.
+    /// Finds the sessions of some actors. O(runs + actors + rows / 64), without a branch on what few runs do.
     fn find(&mut self, index: &Index, stretch: &Stretch, gap_us: i64) {
         let Stretch { runs, starts, rows_end } = stretch;
         let run_rows = &index.run_rows[runs.clone()];
         let (run_began_us, run_ended_us) = (&index.run_began_us[runs.clone()], &index.run_ended_us[runs.clone()]);
-        let n_runs = run_rows.len();
-        self.resize(n_runs);
-        if n_runs == 0 {
-            return;
+        self.n_rows.clear();
+        self.n_rows.extend(run_rows.windows(2).map(|rows| rows[1] - rows[0]));
+        self.n_rows.extend(run_rows.last().map(|row| *rows_end as u32 - row));
+        // Whether a run is its actor's first is looked up, so that no run waits for the one before.
+        let bit_of = |row: u64| ((row - starts[0]) as usize / 64, (row - starts[0]) % 64);
+        self.first_rows.clear();
+        self.first_rows.resize(bit_of(*rows_end).0 + 1, 0);
+        for start in *starts {
+            let (word, bit) = bit_of(*start);
+            self.first_rows[word] |= 1 << bit;
         }
-        let (n_rows, duration_us) = (&mut self.n_rows[..], &mut self.duration_us[..]);
-        let (ended_us, is_first) = (&mut self.ended_us[..], &mut self.is_actors_first[..]);
-        let last_actor = starts.len() - 1;
-        // The first run begins a session; each other one is written to the session that it begins or goes on with.
-        let (mut session, mut next_actor, mut first_row, mut began_us) = (0, 1, run_rows[0], run_began_us[0]);
-        (duration_us[0], ended_us[0], is_first[0]) = (run_ended_us[0] - began_us, run_ended_us[0], 1);
-        for run in 1..n_runs {
-            let is_actors_first = starts[next_actor.min(last_actor)] == u64::from(run_rows[run]);
-            next_actor += usize::from(is_actors_first);
-            let begins = is_actors_first | (run_began_us[run] - run_ended_us[run - 1] > gap_us);
-            n_rows[session] = run_rows[run] - first_row;
-            session += usize::from(begins);
-            began_us = if begins { run_began_us[run] } else { began_us };
-            first_row = if begins { run_rows[run] } else { first_row };
-            is_first[session] = if begins { u8::from(is_actors_first) } else { is_first[session] };
-            duration_us[session] = run_ended_us[run] - began_us;
-            ended_us[session] = run_ended_us[run];
-        }
-        n_rows[session] = *rows_end as u32 - first_row;
-        self.resize(session + 1);
+        let is_first = |row: &u32| {
+            let (word, bit) = bit_of(u64::from(*row));
+            (self.first_rows[word] >> bit) as u8 & 1
+        };
+        self.is_actors_first.clear();
+        self.is_actors_first.extend(run_rows.iter().map(is_first));
+        self.is_near.clear();
+        self.is_near.push(0);
+        let gaps_us = run_began_us.iter().skip(1).zip(run_ended_us).map(|(began, ended)| began.wrapping_sub(*ended));
+        self.is_near.extend(gaps_us.map(|us| u8::from(us <= gap_us)));
+        self.go_on();
     }
 
-    fn resize(&mut self, n_sessions: usize) {
-        self.n_rows.resize(n_sessions, 0);
-        self.duration_us.resize(n_sessions, 0);
-        self.ended_us.resize(n_sessions, 0);
-        self.is_actors_first.resize(n_sessions, 0);
+    /// Gives the rows of runs that go on with a session to its first one. O(runs), with a branch for each eight of them.
+    fn go_on(&mut self) {
+        self.going_on.clear();
+        let (mut first, mut after) = (0, 0);
+        let (near, first_ones) = (self.is_near.chunks(8), self.is_actors_first.chunks(8));
+        for (some, (is_near, is_first)) in near.zip(first_ones).enumerate() {
+            let mut going_on = flags(is_near) & !flags(is_first);
+            while going_on != 0 {
+                let run = 8 * some + going_on.trailing_zeros() as usize / 8;
+                going_on &= going_on - 1;
+                first = if run == after { first } else { run - 1 };
+                after = run + 1;
+                self.n_rows[first] += std::mem::take(&mut self.n_rows[run]);
+                self.going_on.push((run, first));
+            }
+        }
+        self.n_sessions = self.n_rows.len() - self.going_on.len();
+    }
+
+    /// Fills in how long sessions are. O(runs).
+    pub fn find_durations(&mut self, index: &Index, stretch: &Stretch) {
+        let (began_us, ended_us) = (&index.run_began_us[stretch.runs.clone()], &index.run_ended_us[stretch.runs.clone()]);
+        self.duration_us.clear();
+        self.duration_us.extend(ended_us.iter().zip(began_us).map(|(ended, began)| ended - began));
+        for (run, first) in &self.going_on {
+            self.duration_us[*first] = ended_us[*run] - began_us[*first];
+        }
+    }
+}
+
+/// Returns at most eight bytes, each 0 or 1, as one number, the first one lowest.
+#[inline]
+fn flags(bytes: &[u8]) -> u64 {
+    match bytes.try_into() {
+        Ok(eight) => u64::from_le_bytes(eight),
+        Err(_) => bytes.iter().rev().fold(0, |flags, byte| flags << 8 | u64::from(*byte)),
     }
 }
 
@@ -269,9 +317,12 @@ mod tests {
                 };
                 assert_eq!(of_runs, expected.iter().map(session).collect::<Vec<_>>(), "told by runs");
                 let mut found = Vec::new();
-                for_each_sessions_of_runs(&shard, gap_us, |_, columns| {
+                for_each_sessions_of_runs(&shard, gap_us, |stretch, columns| {
+                    columns.find_durations(&shard.index, stretch);
                     let of_columns = columns.n_rows.iter().zip(&columns.duration_us).zip(&columns.is_actors_first);
-                    found.extend(of_columns.map(|((n_rows, duration_us), is_first)| (*n_rows as usize, *duration_us, *is_first)));
+                    let sessions = of_columns.filter(|((n_rows, _), _)| **n_rows > 0);
+                    found.extend(sessions.map(|((n_rows, duration_us), is_first)| (*n_rows as usize, *duration_us, *is_first)));
+                    assert_eq!(columns.n_sessions, found.len());
                 });
                 let columns =
                     |session: &RunSession| (session.rows.len(), session.ended_us - session.began_us, u8::from(session.rows.start == 0));

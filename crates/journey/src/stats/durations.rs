@@ -3,84 +3,83 @@
 use serde::{Serialize, Serializer};
 
 use super::Interval;
-use super::quantiles::{arrange, arranged_ranks, median_interval_at, median_interval_sorted, quantile_at, quantile_sorted};
+use super::quantiles::{arrange, arranged_ranks, median_interval_at, median_interval_sorted, place, quantile_at, quantile_sorted};
 
-/// Fewer values than this are kept as they come.
-const FEW: usize = 1 << 12;
+/// Fewer values than this are not counted by their buckets; all of them are in one piece.
+const FEW: usize = PIECE / 2;
 
-/// Leading bits of a value, after the first one, that tell its drawer: drawers are at most 25 % wide.
-const DRAWER_BITS: u32 = 2;
-/// Leading bits of a value, after the first one, that tell its bucket: buckets are at most 0.1 % wide.
-const BUCKET_BITS: u32 = 10;
+/// Most values in one piece of memory: what is added is moved once at the most, and what is merged not at all.
+const PIECE: usize = 1 << 14;
+
+/// Values that are added together.
+const AT_ONCE: usize = 1 << 10;
+
+/// Values that are compared before one of them is looked at, where few are wanted.
+const BLOCK: usize = 32;
 
 /// Durations in microseconds, none below 0, in no order.
 ///
 /// Useful for: millions of additions, totals that are merged, a few quantiles in the end.
 /// Not useful for: looking at single values.
-/// Many values are put into drawers by their size as they come, so that a quantile looks at those of one drawer only.
+/// Many values are counted by their size as they come, so that a quantile knows within 0.4 % where it is, and sorts only
+/// what lies there.
 #[derive(Debug, Clone, Default)]
 pub struct Durations {
-    /// Fewer than [`FEW`] values; empty once there are drawers.
-    few: Vec<i64>,
-    /// Values below 2³², 71 minutes, by [`leading`] bits; empty before there are many values.
-    short: Vec<Drawer<u32>>,
-    /// The other ones, by the leading bits that come after.
-    long: Vec<Drawer<i64>>,
+    /// Every value that is below [`LONG`], and [`LONG`] for each other one.
+    short: Pieces<u32>,
+    /// The values from [`LONG`] on.
+    long: Pieces<i64>,
+    /// How many each bucket has, up to that of the largest value; empty before there are many.
+    counts: Vec<u64>,
     sum_us: i128,
 }
 
-/// Drawers of values below 2³².
-const N_SHORT: usize = leading(u32::MAX as i64, DRAWER_BITS) + 1;
-/// Drawers of the other values.
-const N_LONG: usize = leading(i64::MAX, DRAWER_BITS) + 1 - N_SHORT;
+/// The shortest value that does not take four bytes: 71 minutes.
+const LONG: u32 = u32::MAX;
 
-/// Most values in one piece of memory: what is added is moved once at the most, and what is merged not at all.
-const PIECE: usize = 1 << 14;
-
-/// Values of about one size, in no order.
+/// Values in the order in which they came.
 #[derive(Debug, Clone, Default)]
-struct Drawer<T> {
+struct Pieces<T> {
     /// Where values are added.
     last: Vec<T>,
     /// The values before.
-    pieces: Vec<Vec<T>>,
+    full: Vec<Vec<T>>,
 }
 
-impl<T: Copy + Into<i64>> Drawer<T> {
+impl<T: Copy> Pieces<T> {
+    /// Sees to it that `n` more values find a place, at most [`AT_ONCE`].
     #[inline]
-    fn push(&mut self, value: T) {
-        if self.last.len() == self.last.capacity() {
-            self.grow();
+    fn make_room(&mut self, n: usize) {
+        if self.last.capacity() - self.last.len() < n {
+            self.grow(n);
         }
-        self.last.push(value);
     }
 
     #[cold]
-    fn grow(&mut self) {
-        if self.last.len() < PIECE {
-            self.last.reserve(self.last.len().max(64));
+    fn grow(&mut self, n: usize) {
+        if self.last.len() + n <= PIECE {
+            self.last.reserve(n.max(self.last.len()).min(PIECE - self.last.len()));
         } else {
-            self.pieces.push(std::mem::replace(&mut self.last, Vec::with_capacity(PIECE)));
+            self.full.push(std::mem::replace(&mut self.last, Vec::with_capacity(PIECE)));
         }
     }
 
-    /// Takes over the values of another drawer. O(pieces).
+    /// Takes over the values of others. O(pieces).
     fn merge(&mut self, other: Self) {
-        self.pieces.extend(other.pieces);
-        self.pieces.push(other.last);
+        self.full.extend(other.full);
+        self.full.push(other.last);
     }
 
     fn len(&self) -> usize {
-        self.last.len() + self.pieces.iter().map(Vec::len).sum::<usize>()
+        self.pieces().map(<[T]>::len).sum()
     }
 
-    fn iter(&self) -> impl Iterator<Item = i64> + '_ {
-        self.pieces.iter().chain([&self.last]).flatten().map(|value| (*value).into())
+    fn pieces(&self) -> impl Iterator<Item = &[T]> + '_ {
+        self.full.iter().chain([&self.last]).map(Vec::as_slice)
     }
 
     fn size_bytes(&self) -> usize {
-        let pieces = self.pieces.iter().chain([&self.last]);
-        pieces.map(|piece| size_of::<T>() * piece.capacity() + size_of::<Vec<T>>()).sum()
+        self.full.iter().chain([&self.last]).map(|piece| size_of::<T>() * piece.capacity() + size_of::<Vec<T>>()).sum()
     }
 }
 
@@ -98,63 +97,69 @@ impl Durations {
     #[inline]
     pub fn push(&mut self, time_us: i64) {
         self.sum_us += i128::from(time_us);
-        if self.has_drawers() {
-            self.put(time_us);
-        } else {
-            self.push_few(time_us);
+        self.short.make_room(1);
+        self.short.last.push(time_us.min(LONG.into()) as u32);
+        if time_us >= LONG.into() {
+            self.long.make_room(1);
+            self.long.last.push(time_us);
         }
+        self.count(&[time_us]);
     }
 
     /// Adds durations. O(1) for each.
     pub fn push_all(&mut self, times_us: &[i64]) {
-        let n_few = if self.has_drawers() { 0 } else { times_us.len().min(FEW - self.few.len()) };
-        let (few, times_us) = times_us.split_at(n_few);
-        few.iter().for_each(|time_us| self.push(*time_us));
-        times_us.iter().for_each(|time_us| self.put(*time_us));
-        self.sum_us += times_us.iter().map(|time_us| i128::from(*time_us)).sum::<i128>();
+        // In loops that do one thing each, for so few values that the second one finds them in the cache.
+        for times_us in times_us.chunks(AT_ONCE) {
+            // The halves of so few numbers add up without an overflow.
+            let of_low_bits: i64 = times_us.iter().map(|time_us| time_us & i64::from(u32::MAX)).sum();
+            let of_high_bits: i64 = times_us.iter().map(|time_us| time_us >> u32::BITS).sum();
+            self.sum_us += (i128::from(of_high_bits) << u32::BITS) + i128::from(of_low_bits);
+            self.short.make_room(times_us.len());
+            self.short.last.extend(times_us.iter().map(|time_us| (*time_us).min(LONG.into()) as u32));
+            let is_long = |time_us: &&i64| **time_us >= LONG.into();
+            for times_us in times_us.chunks(BLOCK).filter(|times_us| any(times_us, is_long)) {
+                self.long.make_room(times_us.len());
+                self.long.last.extend(times_us.iter().filter(is_long));
+            }
+            self.count(times_us);
+        }
     }
 
-    fn has_drawers(&self) -> bool {
-        !self.short.is_empty()
-    }
-
-    /// Puts a duration into its drawer.
+    /// Counts values that were added by their buckets, if there are many.
     #[inline]
-    fn put(&mut self, time_us: i64) {
-        let idx = leading(time_us, DRAWER_BITS);
-        match self.short.get_mut(idx) {
-            Some(drawer) => drawer.push(time_us as u32),
-            None => self.long[idx - N_SHORT].push(time_us),
+    fn count(&mut self, times_us: &[i64]) {
+        if !self.counts.is_empty() {
+            count(&mut self.counts, times_us);
+        } else if self.short.last.len() >= FEW {
+            self.count_all();
         }
     }
 
-    fn push_few(&mut self, time_us: i64) {
-        self.few.push(time_us);
-        if self.few.len() == FEW {
-            self.short.resize_with(N_SHORT, Drawer::default);
-            self.long.resize_with(N_LONG, Drawer::default);
-            std::mem::take(&mut self.few).into_iter().for_each(|time_us| self.put(time_us));
-        }
+    #[cold]
+    fn count_all(&mut self) {
+        let all: Vec<i64> = self.iter().collect();
+        count(&mut self.counts, &all);
     }
 
-    /// Adds other durations. O(pieces of memory).
+    /// Adds other durations. O(pieces of memory + buckets).
     pub fn merge(&mut self, mut other: Durations) {
-        if self.len() < other.len() {
+        if self.counts.len() < other.counts.len() {
             std::mem::swap(self, &mut other);
         }
-        other.few.iter().for_each(|time_us| self.push(*time_us));
-        if !other.has_drawers() {
+        if other.counts.is_empty() {
+            let times_us: Vec<i64> = other.iter().collect();
+            self.push_all(&times_us);
             return;
         }
         self.sum_us += other.sum_us;
-        self.short.iter_mut().zip(other.short).for_each(|(into, from)| into.merge(from));
-        self.long.iter_mut().zip(other.long).for_each(|(into, from)| into.merge(from));
+        self.counts.iter_mut().zip(&other.counts).for_each(|(into, from)| *into += from);
+        self.short.merge(other.short);
+        self.long.merge(other.long);
     }
 
-    /// Returns the number of durations. O(drawers).
+    /// Returns the number of durations. O(pieces of memory).
     pub fn len(&self) -> usize {
-        let (short, long) = (self.short.iter().map(Drawer::len), self.long.iter().map(Drawer::len));
-        self.few.len() + short.chain(long).sum::<usize>()
+        self.short.len()
     }
 
     /// Tells whether there are none.
@@ -164,11 +169,11 @@ impl Durations {
 
     /// Walks the durations, in no order.
     pub fn iter(&self) -> impl Iterator<Item = i64> + '_ {
-        let (short, long) = (self.short.iter().flat_map(Drawer::iter), self.long.iter().flat_map(Drawer::iter));
-        self.few.iter().copied().chain(short).chain(long)
+        let short = self.short.pieces().flatten().filter(|time_us| **time_us < LONG).map(|time_us| i64::from(*time_us));
+        short.chain(self.long.pieces().flatten().copied())
     }
 
-    /// Returns the mean; `None` without durations. O(drawers).
+    /// Returns the mean; `None` without durations. O(pieces of memory).
     pub fn mean_us(&self) -> Option<f64> {
         let n = self.len();
         (n > 0).then(|| self.sum_us as f64 / n as f64)
@@ -176,94 +181,133 @@ impl Durations {
 
     /// Returns the bytes that they take.
     pub fn size_bytes(&self) -> usize {
-        let (short, long) = (self.short.iter().map(Drawer::size_bytes), self.long.iter().map(Drawer::size_bytes));
-        8 * self.few.capacity() + short.chain(long).sum::<usize>()
+        self.short.size_bytes() + self.long.size_bytes() + size_of::<u64>() * self.counts.capacity()
     }
 
-    /// Returns the quantiles at `ps` and the interval of the median. O(values of the drawers that hold them).
+    /// Returns the quantiles at `ps` and the interval of the median. O(values).
     pub fn quantiles(&self, ps: &[f64]) -> Quantiles {
         let n = self.len();
-        if !self.has_drawers() {
-            let mut values = self.few.clone();
+        if self.counts.is_empty() {
+            let mut values: Vec<i64> = self.iter().collect();
             arrange(&mut values, ps);
             return Quantiles {
                 values_us: ps.iter().map(|p| quantile_sorted(&values, *p)).collect(),
                 median_interval_us: median_interval_sorted(&values),
             };
         }
-        let ranks = arranged_ranks(n, ps);
-        // Values before each bucket that holds a rank, and those in it, ascending.
-        let mut wanted: Vec<(usize, Vec<i64>)> = Vec::new();
-        let before = wanted_of(&self.short, &ranks, 0, &mut wanted);
-        wanted_of(&self.long, &ranks, before, &mut wanted);
+        let arranged = self.arranged(&arranged_ranks(n, ps));
         let at = |rank: usize| {
-            let place = wanted.partition_point(|(before, _)| *before <= rank) - 1;
-            let (before, values) = &wanted[place];
-            values[rank - before]
+            let part = &arranged[arranged.partition_point(|part| part.first_rank <= rank) - 1];
+            part.values[rank - part.first_rank]
         };
         Quantiles { values_us: ps.iter().map(|p| quantile_at(n, *p, at)).collect(), median_interval_us: median_interval_at(n, at) }
     }
+
+    /// Returns the parts that hold `ranks`, which ascend, with the values of these ranks in their places.
+    fn arranged(&self, ranks: &[usize]) -> Vec<Part> {
+        let mut parts: Vec<Part> = Vec::new();
+        let (mut bucket, mut first_rank) = (0, 0);
+        for rank in ranks {
+            while first_rank + self.counts[bucket] as usize <= *rank {
+                first_rank += self.counts[bucket] as usize;
+                bucket += 1;
+            }
+            let (first, last) = (first_of_bucket(bucket), last_of_bucket(bucket));
+            match parts.last_mut() {
+                // Neighbours are one part, so that values are compared with few.
+                Some(part) if first - part.last <= 1 => part.last = last,
+                _ => parts.push(Part { first_rank, first, last, values: Vec::new() }),
+            }
+        }
+        for piece in self.short.pieces() {
+            for part in &mut parts {
+                if let Ok(first) = u32::try_from(part.first) {
+                    let last = u32::try_from(part.last).unwrap_or(LONG).min(LONG - 1);
+                    add_between(piece, first, last, &mut part.values);
+                }
+            }
+        }
+        for piece in self.long.pieces() {
+            parts.iter_mut().for_each(|part| add_between(piece, part.first, part.last, &mut part.values));
+        }
+        for part in &mut parts {
+            let end = part.first_rank + part.values.len();
+            let within = ranks.partition_point(|rank| *rank < part.first_rank)..ranks.partition_point(|rank| *rank < end);
+            place(&mut part.values, part.first_rank, &ranks[within]);
+        }
+        parts
+    }
 }
 
-/// Adds to `wanted` what [`buckets_with`] finds in ascending drawers, which `before` values come before; returns how many
-/// come before the drawer after them.
-fn wanted_of<T: Copy + Into<i64>>(drawers: &[Drawer<T>], ranks: &[usize], mut before: usize, wanted: &mut Vec<(usize, Vec<i64>)>) -> usize {
-    for drawer in drawers {
-        let end = before + drawer.len();
-        let within: Vec<usize> = ranks.iter().filter(|rank| (before..end).contains(rank)).map(|rank| rank - before).collect();
-        wanted.extend(buckets_with(drawer, &within).into_iter().map(|(first, values)| (before + first, values)));
-        before = end;
-    }
-    before
+/// All values between two bounds.
+struct Part {
+    /// How many values are smaller.
+    first_rank: usize,
+    /// The smallest that there may be.
+    first: i64,
+    /// The largest that there may be.
+    last: i64,
+    values: Vec<i64>,
 }
 
-/// Returns the buckets of some values that hold `ranks`, which ascend: values before each, and those in it, ascending.
-///
-/// O(values): they are counted in buckets first, so that only the few in the buckets wanted are sorted.
-fn buckets_with<T: Copy + Into<i64>>(values: &Drawer<T>, ranks: &[usize]) -> Vec<(usize, Vec<i64>)> {
-    if ranks.is_empty() {
-        return Vec::new();
+/// Adds the values between two bounds. O(values).
+fn add_between<T: Copy + Ord + Into<i64>>(values: &[T], first: T, last: T, found: &mut Vec<i64>) {
+    let lies_there = |value: &&T| (first <= **value) & (**value <= last);
+    for block in values.chunks(BLOCK).filter(|block| any(block, lies_there)) {
+        found.extend(block.iter().filter(lies_there).map(|value| (*value).into()));
     }
-    // All values are of one drawer, so that their buckets are few and next to each other.
-    let first = values.iter().map(|value| leading(value, BUCKET_BITS)).min().expect("a drawer with ranks has values");
-    let mut counts: Vec<usize> = Vec::new();
-    for value in values.iter() {
-        let bucket = leading(value, BUCKET_BITS) - first;
-        if counts.len() <= bucket {
-            counts.resize(bucket + 1, 0);
-        }
-        counts[bucket] += 1;
-    }
-    let mut wanted: Vec<(usize, Vec<i64>)> = Vec::new();
-    let mut before = 0;
-    for count in &mut counts {
-        let end = before + *count;
-        let holds_rank = ranks.iter().any(|rank| (before..end).contains(rank));
-        // From here on the count tells which list the bucket has, if any.
-        *count = if holds_rank { wanted.len() } else { usize::MAX };
-        if holds_rank {
-            wanted.push((before, Vec::new()));
-        }
-        before = end;
-    }
-    for value in values.iter() {
-        if let Some((_, of_bucket)) = wanted.get_mut(counts[leading(value, BUCKET_BITS) - first]) {
-            of_bucket.push(value);
-        }
-    }
-    wanted.iter_mut().for_each(|(_, values)| values.sort_unstable());
-    wanted
 }
 
-/// Returns what the first one of a value and the `n_bits` bits after it tell: ascending with the value, all of it where
-/// it is small.
+/// Tells whether some of few values are meant; looks at all of them, without a branch.
 #[inline]
-const fn leading(value: i64, n_bits: u32) -> usize {
-    let value = if value < 0 { 0 } else { value as u64 };
-    let bits = u64::BITS - value.leading_zeros();
-    // The first bit of the shifted value is set, so each number of bits begins where the one before ends.
-    let shift = bits.saturating_sub(n_bits + 1);
-    ((shift as usize) << n_bits) + (value >> shift) as usize
+fn any<T>(values: &[T], is_meant: impl Fn(&&T) -> bool) -> bool {
+    values.iter().fold(false, |found, value| found | is_meant(&value))
+}
+
+/// Counts values by their buckets. O(values).
+#[inline]
+fn count(counts: &mut Vec<u64>, times_us: &[i64]) {
+    for times_us in times_us.chunks(BLOCK) {
+        let mut buckets = [0_u16; BLOCK];
+        buckets.iter_mut().zip(times_us).for_each(|(into, time_us)| *into = bucket(*time_us) as u16);
+        for bucket in &buckets[..times_us.len()] {
+            let bucket = usize::from(*bucket);
+            if counts.len() <= bucket {
+                counts.resize(bucket + 1, 0);
+            }
+            counts[bucket] += 1;
+        }
+    }
+}
+
+/// Bits of a number with a fraction before those that tell its bucket: its exponent and the [`BUCKET_BITS`] after it.
+const SHIFT: u32 = f64::MANTISSA_DIGITS - 1 - BUCKET_BITS;
+/// Leading bits of a value, after the first one, that tell its bucket: buckets are at most 0.4 % wide.
+const BUCKET_BITS: u32 = 8;
+/// The largest value that has all its bits as a number with a fraction; those above, of 142 years, share its bucket.
+const LARGEST: i64 = (1 << (f64::MANTISSA_DIGITS - 1)) - 1;
+/// The bucket before that of 1.
+const BEFORE_ONE: u64 = (1.0_f64.to_bits() >> SHIFT) - 1;
+
+/// Returns the bucket of a value, ascending with the value: that of 0, and then by its first set bit and the
+/// [`BUCKET_BITS`] after it. The last one is below 2¹⁶.
+#[inline]
+fn bucket(value: i64) -> usize {
+    // A whole number becomes one with a fraction by 2⁵² more and then 2⁵² less, for several numbers at once.
+    const UNIT: f64 = (LARGEST + 1) as f64;
+    let number = f64::from_bits(value.min(LARGEST) as u64 | UNIT.to_bits()) - UNIT;
+    (number.to_bits() >> SHIFT).saturating_sub(BEFORE_ONE) as usize
+}
+
+/// Returns the smallest value of a bucket.
+fn first_of_bucket(bucket: usize) -> i64 {
+    let bits = if bucket == 0 { 0 } else { (bucket as u64 + BEFORE_ONE) << SHIFT };
+    f64::from_bits(bits).ceil() as i64
+}
+
+/// Returns the largest value of a bucket.
+fn last_of_bucket(b: usize) -> i64 {
+    if b == bucket(i64::MAX) { i64::MAX } else { first_of_bucket(b + 1) - 1 }
 }
 
 impl FromIterator<i64> for Durations {
@@ -285,18 +329,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn drawers_and_buckets_ascend_with_their_values() {
+    fn buckets_ascend_with_their_values() {
         let mut values: Vec<i64> = (0..63).flat_map(|bit| [(1_i64 << bit) - 1, 1 << bit, (1 << bit) + (1 << bit) / 3]).collect();
         values.extend([i64::MAX, i64::MAX - 1]);
         values.extend(0..5000);
         values.sort_unstable();
         for pair in values.windows(2) {
-            for n_bits in [DRAWER_BITS, BUCKET_BITS] {
-                assert!(leading(pair[0], n_bits) <= leading(pair[1], n_bits), "{pair:?}");
-            }
+            assert!(bucket(pair[0]) <= bucket(pair[1]), "{pair:?}");
         }
-        let buckets = [1023, 1024, 2047, 2048, 2049].map(|value| leading(value, BUCKET_BITS));
-        assert_eq!(buckets, [1023, 1024, 2047, 2048, 2048]);
+        for value in values {
+            let bucket = bucket(value);
+            assert!(bucket <= usize::from(u16::MAX));
+            assert!((first_of_bucket(bucket)..=last_of_bucket(bucket)).contains(&value), "{value}");
+        }
+        assert_eq!([0, 1, 2, 255].map(bucket), [0, 1, 257, 7 * 256 + 255]);
+        assert_eq!([511, 512, 513, 514].map(|value| bucket(value) - bucket(511)), [0, 1, 1, 2]);
     }
 
     #[test]
@@ -308,7 +355,9 @@ mod tests {
                 let mut sorted: Vec<i64> = (0..n).map(kind).collect();
                 let (one, two): (Vec<i64>, Vec<i64>) = sorted.iter().partition(|value| **value % 3 == 0);
                 let mut times: Durations = one.into_iter().collect();
-                times.merge(two.into_iter().collect());
+                let mut others = Durations::default();
+                two.chunks(700).for_each(|some| others.push_all(some));
+                times.merge(others);
                 sorted.sort_unstable();
                 let ps = [0.0, 0.1, 0.5, 0.9, 1.0];
                 let expected = Quantiles {

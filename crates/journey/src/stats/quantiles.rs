@@ -26,7 +26,7 @@ pub(super) fn arranged_ranks(n: usize, ps: &[f64]) -> Vec<usize> {
 }
 
 /// Puts the values of some ranks, ascending and counted from `first`, in their places.
-fn place(values: &mut [i64], first: usize, ranks: &[usize]) {
+pub(super) fn place(values: &mut [i64], first: usize, ranks: &[usize]) {
     let Some(rank) = ranks.get(ranks.len() / 2) else { return };
     let (before, _, after) = values.select_nth_unstable(rank - first);
     place(before, first, &ranks[..ranks.len() / 2]);

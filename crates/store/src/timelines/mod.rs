@@ -297,6 +297,9 @@ impl Timelines {
         let mut parts = parts?;
         for idx in 0..parts.len() {
             let (part, later) = parts[idx..].split_first().expect("there is a part at its position");
+            if later.is_empty() {
+                break;
+            }
             let mut replaced = vec![false; part.n_actors()];
             later.iter().for_each(|later| part.mark_replaced(later, &mut replaced));
             let kept: Vec<bool> = replaced.iter().map(|replaced| !replaced).collect();

@@ -33,12 +33,12 @@ pub fn length_idx(n_events: u64) -> usize {
     (n_events as usize).min(own.len()) - 1 + later
 }
 
-/// The bit of the [`length_idx`] of each number of events, those from the last one's fewest on in the last place.
-static LENGTH_BITS: [u16; 101] = {
-    let (mut bits, mut idx) = ([0; 101], 0);
+/// The bit of the [`length_idx`] of each number of events below [`SMALL`]; none for 0.
+static LENGTH_BITS: [u16; SMALL] = {
+    let (mut bits, mut idx) = ([0; SMALL], 0);
     while idx < LENGTHS.len() {
         let mut n_events = LENGTHS[idx].1 as usize;
-        while n_events < bits.len() {
+        while n_events < SMALL {
             bits[n_events] = 1 << idx;
             n_events += 1;
         }
@@ -47,19 +47,10 @@ static LENGTH_BITS: [u16; 101] = {
     bits
 };
 
-/// What adding sessions writes on, kept from people to people.
-#[derive(Debug, Default)]
-pub struct Scratch {
-    /// Bits of the lengths of each person's sessions.
-    seen: Vec<u16>,
-    /// Durations of sessions of two events or more, in microseconds.
-    timed_us: Vec<i64>,
-}
-
 /// Numbers below this are counted in an array.
 const SMALL: usize = 256;
 
-/// How often each number occurred; most are small.
+/// How often each number, at least 1, occurred; most are small.
 #[derive(Debug, Clone, Default)]
 pub struct Counted {
     /// As long as the largest of the small numbers that occurred asks for: there may be many groups with few sessions.
@@ -82,14 +73,23 @@ impl Counted {
         self.small[idx] += 1;
     }
 
-    /// Counts numbers. O(1) for each small one.
+    /// Counts numbers, of which 0 is none. O(1) for each small one.
     pub fn add_all(&mut self, numbers: &[u32]) {
+        // In turn, as the same number often comes twice and would wait for itself; large ones are counted together first.
+        let mut counts = [[0_u32; SMALL + 1]; 2];
+        let place = |number: u32| (number as usize).min(SMALL);
+        let (pairs, last) = numbers.as_chunks::<2>();
+        for [one, other] in pairs {
+            counts[0][place(*one)] += 1;
+            counts[1][place(*other)] += 1;
+        }
+        last.iter().for_each(|number| counts[0][place(*number)] += 1);
         self.small.resize(SMALL, 0);
-        for number in numbers {
-            match self.small.get_mut(*number as usize) {
-                Some(n) => *n += 1,
-                None => self.add(u64::from(*number)),
-            }
+        let [one, other] = &counts;
+        let both = one.iter().zip(other).map(|(one, other)| u64::from(one + other));
+        self.small.iter_mut().zip(both).skip(1).for_each(|(into, n)| *into += n);
+        if one[SMALL] + other[SMALL] > 0 {
+            numbers.iter().filter(|number| **number as usize >= SMALL).for_each(|number| self.add(u64::from(*number)));
         }
     }
 
@@ -135,6 +135,15 @@ pub struct Visit {
     pub began: i32,
 }
 
+/// What is counted beside numbers and lengths.
+#[derive(Debug, Clone, Copy)]
+pub struct With {
+    /// Sessions per day, week or month.
+    pub trend: bool,
+    /// Durations.
+    pub times: bool,
+}
+
 /// Counts of some people's sessions.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Partial {
@@ -163,7 +172,7 @@ pub struct Partial {
 impl Partial {
     /// Adds the sessions of one person, in time order. O(sessions).
     #[inline]
-    pub fn add_person(&mut self, visits: impl Iterator<Item = Visit>, with_trend: bool) {
+    pub fn add_person(&mut self, visits: impl Iterator<Item = Visit>, with: With) {
         let (mut n_sessions, mut lengths_seen, mut engaged, mut timed) = (0, 0_u32, false, false);
         let mut last_began = None;
         for visit in visits {
@@ -175,10 +184,12 @@ impl Partial {
                 engaged = true;
             }
             if visit.n_events > 1 {
-                self.durations_us.push(visit.duration_us);
+                if with.times {
+                    self.durations_us.push(visit.duration_us);
+                }
                 timed = true;
             }
-            if with_trend {
+            if with.trend {
                 let (sessions, people) = self.trend.entry(visit.began).or_default();
                 *sessions += 1;
                 *people += u64::from(last_began != Some(visit.began));
@@ -196,37 +207,45 @@ impl Partial {
         }
     }
 
-    /// Adds all sessions of some people, where every event counts and none is asked for by name: a session is engaged with
-    /// its second event. O(sessions + people), without a branch that depends on how many there are.
-    pub fn add_people(&mut self, sessions: &SessionColumns, scratch: &mut Scratch) {
-        let Scratch { seen, timed_us } = scratch;
-        let n_sessions = sessions.n_rows.len();
-        self.n_sessions += n_sessions as u64;
+    /// Adds all sessions of some people but for their times, where every event counts and none is asked for by name: a
+    /// session is engaged with its second event. `seen` is written over.
+    ///
+    /// O(runs + people), without a branch that depends on how many sessions there are.
+    pub fn add_people(&mut self, sessions: &SessionColumns, seen: &mut Vec<u16>) {
+        self.n_sessions += sessions.n_sessions as u64;
         self.lengths.add_all(&sessions.n_rows);
+        self.engaged += sessions.n_rows.iter().map(|n_rows| u64::from(*n_rows > 1)).sum::<u64>();
         // What a person has is written where the last one's stands until the next one's begins; nobody is the first.
-        seen.clear();
-        seen.resize(n_sessions + 1, 0);
-        timed_us.resize(n_sessions, 0);
-        let (mut person, mut lengths_seen, mut n_timed) = (0, 0, 0);
-        for ((n_rows, is_persons_first), duration_us) in sessions.n_rows.iter().zip(&sessions.is_actors_first).zip(&sessions.duration_us) {
-            let length = LENGTH_BITS[(*n_rows as usize).min(LENGTH_BITS.len() - 1)];
+        seen.resize(sessions.n_rows.len() + 1, 0);
+        let (mut person, mut lengths_seen) = (0, 0);
+        for (n_rows, is_persons_first) in sessions.n_rows.iter().zip(&sessions.is_actors_first) {
+            let length = LENGTH_BITS[(*n_rows as usize).min(SMALL - 1)];
             lengths_seen = (lengths_seen & u16::from(*is_persons_first).wrapping_sub(1)) | length;
             person += usize::from(*is_persons_first);
             seen[person] = lengths_seen;
+        }
+        let seen = &seen[1..=person];
+        // Summed in sixteen bits, of which a register holds many; no part is long enough to overflow them.
+        let of_part = |seen: &[u16], lengths: u16| u64::from(seen.iter().map(|seen| u16::from(seen & lengths != 0)).sum::<u16>());
+        let with = |lengths: u16| seen.chunks(1 << 15).map(|seen| of_part(seen, lengths)).sum::<u64>();
+        for (idx, people) in self.length_people.iter_mut().enumerate() {
+            *people += with(1 << idx);
+        }
+        self.people += person as u64;
+        self.single_people += with(1);
+        let timed_people = with(!1);
+        self.engaged_people += timed_people;
+        self.duration_people += timed_people;
+    }
+
+    /// Adds the times of sessions that [`Self::add_people`] added; `timed_us` is written over. O(runs).
+    pub fn add_durations(&mut self, sessions: &SessionColumns, timed_us: &mut Vec<i64>) {
+        timed_us.resize(sessions.duration_us.len(), 0);
+        let mut n_timed = 0;
+        for (n_rows, duration_us) in sessions.n_rows.iter().zip(&sessions.duration_us) {
             timed_us[n_timed] = *duration_us;
             n_timed += usize::from(*n_rows > 1);
         }
-        let seen = &seen[1..=person];
-        let with = |lengths: u16| seen.iter().map(|seen| u32::from(seen & lengths != 0)).sum::<u32>();
-        for (idx, people) in self.length_people.iter_mut().enumerate() {
-            *people += u64::from(with(1 << idx));
-        }
-        let timed_people = u64::from(with(!1));
-        self.people += person as u64;
-        self.single_people += u64::from(with(1));
-        self.engaged_people += timed_people;
-        self.duration_people += timed_people;
-        self.engaged += n_timed as u64;
         self.durations_us.push_all(&timed_us[..n_timed]);
     }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::derive::{self, RunSession};
 use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, Operator, Panel, Unit, View};
 pub use kernel::Partial;
-use kernel::{LENGTHS, Scratch, Visit, length_idx, mean_counted, quantile_counted};
+use kernel::{LENGTHS, Visit, With, length_idx, mean_counted, quantile_counted};
 
 /// Sessions longer than this are engaged. Source: GA4 help 12798876.
 const ENGAGED_OVER_US: i64 = 10 * SECOND_US;
@@ -40,6 +40,20 @@ pub struct Params {
     /// Also count the sessions begun per local day, week (from Monday) or month.
     #[serde(default)]
     pub trend: Option<Trend>,
+    /// Whether to give the durations of sessions.
+    #[serde(default)]
+    pub times: Times,
+}
+
+/// Which times are given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Times {
+    /// None.
+    None,
+    /// Quantiles and the mean of durations.
+    #[default]
+    Quantiles,
 }
 
 /// Length of the periods of a trend.
@@ -90,6 +104,7 @@ pub struct Plan {
     /// Key events, shape `[names]`.
     key: Option<Vec<bool>>,
     trend: Option<(Trend, Calendar)>,
+    times: Times,
     /// Event names, for `who`.
     names: diptych_event::Names,
 }
@@ -114,6 +129,7 @@ impl Operator for Sessions {
             r#"{"trend":"day"}"#,
             r#"{"trend":"week","gap":"1s"}"#,
             r#"{"trend":"month","views":"view"}"#,
+            r#"{"times":"none"}"#,
         ],
         spec: include_str!("spec.md"),
     };
@@ -129,6 +145,7 @@ impl Operator for Sessions {
             views: events("views", &params.views)?,
             key: events("key", &params.key)?,
             trend: params.trend.map(|trend| (trend, context.calendar())),
+            times: params.times,
             names: context.catalog.names.clone(),
         };
         context.notes.push("intervals treat sessions as independent; those of one person are not, so they are too narrow".into());
@@ -146,12 +163,18 @@ impl Operator for Sessions {
     }
 
     fn scan(&self, plan: &Plan, view: &View, out: &mut Groups<Partial>) {
-        let with_trend = plan.trend.is_some();
+        let with = With { trend: plan.trend.is_some(), times: plan.times == Times::Quantiles };
         let runs_tell = plan.views.is_none() && plan.key.is_none() && derive::runs_tell_sessions(&view.shard, plan.gap_us);
-        if runs_tell && !with_trend && out.split.is_empty() && view.actors.is_none() && view.admits_all() {
+        if runs_tell && !with.trend && out.split.is_empty() && view.actors.is_none() && view.admits_all() {
             // The plain case, which most questions are: all sessions of everybody.
-            let mut scratch = Scratch::default();
-            derive::for_each_sessions_of_runs(&view.shard, plan.gap_us, |_, sessions| out.total.add_people(sessions, &mut scratch));
+            let (mut seen, mut timed_us) = (Vec::new(), Vec::new());
+            derive::for_each_sessions_of_runs(&view.shard, plan.gap_us, |stretch, sessions| {
+                out.total.add_people(sessions, &mut seen);
+                if with.times {
+                    sessions.find_durations(&view.shard.index, stretch);
+                    out.total.add_durations(sessions, &mut timed_us);
+                }
+            });
             return;
         }
         let mut visits = Vec::new();
@@ -160,14 +183,14 @@ impl Operator for Sessions {
             for (_, rows) in view.journeys() {
                 let sessions = derive::sessions_of_runs(&mut runs, &rows, plan.gap_us);
                 let admitted = sessions.filter(|session| view.admits_at(session.rows.start, session.began_us));
-                add_person(admitted.map(|session| whole_visit(plan, view, &session)), &mut visits, with_trend, out);
+                add_person(admitted.map(|session| whole_visit(plan, view, &session)), &mut visits, with, out);
             }
             return;
         }
         for (_, rows) in view.journeys() {
             let sessions = derive::sessions(&view.shard, rows, plan.gap_us);
             let admitted = sessions.filter(|session| view.admits(session.start));
-            add_person(admitted.map(|session| visit(plan, view, session)), &mut visits, with_trend, out);
+            add_person(admitted.map(|session| visit(plan, view, session)), &mut visits, with, out);
         }
     }
 
@@ -195,16 +218,9 @@ impl Operator for Sessions {
             let label = if idx == 0 { "1 event".into() } else { format!("{length} events") };
             cells.push(Cell::count(format!("length:{length}"), label, Unit::Session, of_length[idx], total.length_people[idx]));
         }
-        let times = &total.durations_us;
-        let (n_timed, people) = (times.len() as u64, total.duration_people);
-        let quantiles = times.quantiles(&[0.5, 0.9]);
-        let duration = |id: &str, what: &str, value_us| {
-            Cell::duration(format!("duration:{id}"), format!("duration, {what} (two events or more)"), n_timed, people, value_us)
-        };
-        let median = duration("median", "median", quantiles.values_us[0]);
-        cells.push(median.with_interval(quantiles.median_interval_us, "order statistics"));
-        cells.push(duration("p90", "90th percentile", quantiles.values_us[1]));
-        cells.push(duration("mean", "mean", times.mean_us()));
+        if plan.times == Times::Quantiles {
+            cells.extend(duration_cells(&total));
+        }
         if let Some((trend, calendar)) = &plan.trend {
             cells.extend(trend_cells(*trend, calendar, &total));
         }
@@ -236,6 +252,22 @@ fn number(id: &str, label: &str, unit: Unit, n: u64, people: u64, value: Option<
     let mut cell = Cell::count(id, label, unit, n, people);
     cell.value = value;
     if n == 0 { cell.flagged("no_data") } else { cell }
+}
+
+/// Makes the cells of durations.
+fn duration_cells(total: &Partial) -> [Cell; 3] {
+    let times = &total.durations_us;
+    let quantiles = times.quantiles(&[0.5, 0.9]);
+    let duration = |id: &str, what: &str, value_us| {
+        let label = format!("duration, {what} (two events or more)");
+        Cell::duration(format!("duration:{id}"), label, times.len() as u64, total.duration_people, value_us)
+    };
+    let median = duration("median", "median", quantiles.values_us[0]);
+    [
+        median.with_interval(quantiles.median_interval_us, "order statistics"),
+        duration("p90", "90th percentile", quantiles.values_us[1]),
+        duration("mean", "mean", times.mean_us()),
+    ]
 }
 
 /// Makes one cell per period from the first to the last with a session; days that do not exist are left out.
@@ -273,7 +305,7 @@ impl<'a> Wanted<'a> {
             ("sessions" | "people" | "per_person", "") | ("events", "mean" | "median" | "p90") => Some(Wanted::All),
             ("single", "") => Some(Wanted::Single),
             ("engaged", "") => Some(Wanted::Engaged),
-            ("duration", "median" | "p90" | "mean") => Some(Wanted::Timed),
+            ("duration", "median" | "p90" | "mean") if plan.times == Times::Quantiles => Some(Wanted::Timed),
             ("length", length) => LENGTHS.iter().position(|(label, _)| *label == length).map(Wanted::Length),
             (kind, day) if plan.trend.as_ref().is_some_and(|(trend, _)| trend.id() == kind) => Some(Wanted::Began(day)),
             _ => None,
@@ -294,19 +326,19 @@ impl<'a> Wanted<'a> {
 
 /// Adds the sessions of one person to the total and to their groups; `visits` is written over.
 #[inline]
-fn add_person(of_person: impl Iterator<Item = Visit>, visits: &mut Vec<Visit>, with_trend: bool, out: &mut Groups<Partial>) {
+fn add_person(of_person: impl Iterator<Item = Visit>, visits: &mut Vec<Visit>, with: With, out: &mut Groups<Partial>) {
     if out.split.is_empty() {
-        out.total.add_person(of_person, with_trend);
+        out.total.add_person(of_person, with);
         return;
     }
     visits.clear();
     visits.extend(of_person);
-    out.total.add_person(visits.iter().copied(), with_trend);
+    out.total.add_person(visits.iter().copied(), with);
     // Stable, so each group's sessions stay in time order.
     visits.sort_by_key(|visit| visit.group);
     for of_group in visits.chunk_by(|a, b| a.group == b.group) {
         if let Some(partial) = out.split.get_mut(of_group[0].group as usize) {
-            partial.add_person(of_group.iter().copied(), with_trend);
+            partial.add_person(of_group.iter().copied(), with);
         }
     }
 }

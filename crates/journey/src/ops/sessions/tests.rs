@@ -112,6 +112,34 @@ fn quantiles_of_counts_agree_with_the_published_values() {
     }
 }
 
+/// The plain question counts in columns, one with a trend person by person: runs with short and long rests between them,
+/// sessions of over 255 events, and times left out.
+#[test]
+fn columns_count_what_a_walk_counts() {
+    let gaps_secs = [1, 9 * 60, 10 * 60, 11 * 60, 30 * 60, 31 * 60, 3 * 3600];
+    let mut draw = String::new();
+    for person in 0..60_usize {
+        draw.push_str(&format!("p{person}: view@0s"));
+        let mut secs = 0;
+        for row in 0..(person * person) % 97 {
+            secs += gaps_secs[(person * 31 + row * row * 7) % gaps_secs.len()];
+            draw.push_str(&format!(" view@{secs}s"));
+        }
+        draw.push('\n');
+    }
+    draw.push_str("long:");
+    (0..600).for_each(|row| draw.push_str(&format!(" view@{}m", 11 * row + if row < 300 { 0 } else { 600 })));
+    let world = World::draw(&draw);
+    for gap in ["10m", "11m", "30m", "2h"] {
+        let walked = world.ask(&Sessions, json!({"gap": gap, "trend": "month"}));
+        let walked: Vec<_> = walked.cells.into_iter().filter(|cell| !cell.id.starts_with("month:")).collect();
+        assert_eq!(world.ask(&Sessions, json!({"gap": gap})).cells, walked, "{gap}");
+        let untimed: Vec<_> = walked.into_iter().filter(|cell| !cell.id.starts_with("duration:")).collect();
+        assert_eq!(world.ask(&Sessions, json!({"gap": gap, "times": "none"})).cells, untimed, "{gap}");
+    }
+    check(&world.ask(&Sessions, json!({"gap": "11m"})), &[("length:100+", 2, 1)]);
+}
+
 /// Counts by the definition: a row begins a session when no activity of the same person lies within the gap before it.
 fn oracle(world: &World) -> BTreeMap<String, (u64, u64)> {
     let mut cells: BTreeMap<String, (u64, BTreeSet<&str>)> = BTreeMap::new();

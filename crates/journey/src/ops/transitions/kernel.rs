@@ -246,20 +246,33 @@ impl<'a> ByName<'a> {
         Self { table, name_starts, next, pairs: vec![0; n_rows], starts: Vec::new(), last_actor: NOBODY, later: Vec::new() }
     }
 
-    /// Adds the sessions of some actors, who have not been before; `names` are those of all rows of the shard, and
-    /// `end_of` tells where a session leads that ended at an instant. O(rows), without a branch per session.
-    pub fn add_sessions<C: Code>(&mut self, stretch: &Stretch, sessions: &SessionColumns, names: &[C], end_of: impl Fn(i64) -> u32) {
+    /// Adds the sessions of some actors, who have not been before; `names` are those of all rows of the shard, `ended_us`
+    /// the instants at which their runs end, and `end_of` tells where a session leads that ended at an instant.
+    /// O(rows), without a branch per session.
+    pub fn add_sessions<C: Code>(
+        &mut self,
+        stretch: &Stretch,
+        sessions: &SessionColumns,
+        names: &[C],
+        ended_us: &[i64],
+        end_of: impl Fn(i64) -> u32,
+    ) {
         let (first, end) = (stretch.starts[0] as usize, stretch.rows_end as usize);
         let names = &names[first..end];
         self.later.clear();
         self.later.extend(names[1..].iter().map(|name| pack(name.code(), false)));
         self.later.push(0);
+        let mut n_starts = self.starts.len();
+        self.starts.resize(n_starts + sessions.n_rows.len(), 0);
         let mut row = 0;
-        for ((n_rows, is_first), ended_us) in sessions.n_rows.iter().zip(&sessions.is_actors_first).zip(&sessions.ended_us) {
-            self.starts.push(pack(names[row].code(), *is_first != 0));
+        for ((n_rows, is_first), ended_us) in sessions.n_rows.iter().zip(&sessions.is_actors_first).zip(ended_us) {
+            // A run that goes on with a session is at the row of the next one, and ends the one that it goes on with.
+            self.starts[n_starts] = pack(names[row.min(names.len() - 1)].code(), *is_first != 0);
+            n_starts += usize::from(*n_rows > 0);
             row += *n_rows as usize;
             self.later[row - 1] = pack(end_of(*ended_us), false);
         }
+        self.starts.truncate(n_starts);
         let ends = stretch.starts[1..].iter().chain([&stretch.rows_end]);
         for (start, end) in stretch.starts.iter().zip(ends) {
             // An actor's first row is a number that no other one of the shard has.

@@ -228,7 +228,7 @@ impl Operator for Transitions {
             let mut by_name = ByName::new(&mut edges, view.shard.index.name_starts, view.shard.n_rows());
             match plan.session_gap_us.filter(|gap_us| derive::runs_tell_sessions(&view.shard, *gap_us)) {
                 Some(gap_us) => derive::for_each_sessions_of_runs(&view.shard, gap_us, |stretch, sessions| {
-                    total.add_sessions(&mut by_name, view.shard.name, stretch, sessions, |ended_us| end_after(plan, ended_us, gap_us));
+                    total.add_sessions(&mut by_name, &view.shard, stretch, sessions, |ended_us| end_after(plan, ended_us, gap_us));
                 }),
                 None => {
                     for_each_case(plan, view, |actor_idx, rows, end| total.add_case(&mut by_name, actor_idx, view.shard.name, rows, end));
@@ -406,20 +406,21 @@ impl<'a> Tally<'a> {
     fn add_sessions(
         &mut self,
         by_name: &mut ByName,
-        names: Codes,
+        shard: &diptych_event::Shard,
         stretch: &Stretch,
         sessions: &SessionColumns,
         end_of: impl Fn(i64) -> u32,
     ) {
-        let (n_sessions, n_actors) = (sessions.n_rows.len() as u64, stretch.starts.len() as u64);
+        let (n_sessions, n_actors) = (sessions.n_sessions as u64, stretch.starts.len() as u64);
         self.n_cases += n_sessions;
         self.n_pairs += n_sessions + (stretch.rows_end - stretch.starts[0]);
         self.case_people += n_actors;
         self.pair_people += n_actors;
-        match names {
-            Codes::Byte(names) => by_name.add_sessions(stretch, sessions, names, end_of),
-            Codes::Short(names) => by_name.add_sessions(stretch, sessions, names, end_of),
-            Codes::Long(names) => by_name.add_sessions(stretch, sessions, names, end_of),
+        let ended_us = &shard.index.run_ended_us[stretch.runs.clone()];
+        match shard.name {
+            Codes::Byte(names) => by_name.add_sessions(stretch, sessions, names, ended_us, end_of),
+            Codes::Short(names) => by_name.add_sessions(stretch, sessions, names, ended_us, end_of),
+            Codes::Long(names) => by_name.add_sessions(stretch, sessions, names, ended_us, end_of),
         }
     }
 
