@@ -20,8 +20,22 @@ mod transitions;
 mod users_customers;
 mod value;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::AnyOperator;
 use crate::seam::{AskError, Context};
+
+/// Which times an answer gives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Times {
+    /// None.
+    None,
+    /// Medians, and what else the operator says about times.
+    #[default]
+    Median,
+}
 
 /// Every operator; the command line, help, docs, tests and benches are loops over this list.
 pub const OPERATORS: &[&dyn AnyOperator] = &[

@@ -371,11 +371,16 @@ fn keep_coded<C: Code>(rows: &mut Vec<u32>, codes: &[C], is_wanted: &[bool]) {
 
 /// Leaves the rows that are wanted, without a branch.
 fn keep(rows: &mut Vec<u32>, is_wanted: impl Fn(usize) -> bool) {
-    let mut n = 0;
-    for idx in 0..rows.len() {
-        let row = rows[idx];
-        rows[n] = row;
-        n += usize::from(is_wanted(row as usize));
+    // Some rows are looked at before one of them is moved, so that no look waits for another.
+    const AT_ONCE: usize = 256;
+    let (mut n, mut wanted) = (0, [false; AT_ONCE]);
+    for first in (0..rows.len()).step_by(AT_ONCE) {
+        let end = rows.len().min(first + AT_ONCE);
+        wanted.iter_mut().zip(&rows[first..end]).for_each(|(wanted, row)| *wanted = is_wanted(*row as usize));
+        for (idx, wanted) in (first..end).zip(&wanted) {
+            rows[n] = rows[idx];
+            n += usize::from(*wanted);
+        }
     }
     rows.truncate(n);
 }

@@ -103,7 +103,11 @@ impl Durations {
             self.long.make_room(1);
             self.long.last.push(time_us);
         }
-        self.count(&[time_us]);
+        if !self.counts.is_empty() {
+            count_one(&mut self.counts, bucket(time_us));
+        } else if self.short.last.len() >= FEW {
+            self.count_all();
+        }
     }
 
     /// Adds durations. O(1) for each.
@@ -121,20 +125,15 @@ impl Durations {
                 self.long.make_room(times_us.len());
                 self.long.last.extend(times_us.iter().filter(is_long));
             }
-            self.count(times_us);
+            if !self.counts.is_empty() {
+                count(&mut self.counts, times_us);
+            } else if self.short.last.len() >= FEW {
+                self.count_all();
+            }
         }
     }
 
-    /// Counts values that were added by their buckets, if there are many.
-    #[inline]
-    fn count(&mut self, times_us: &[i64]) {
-        if !self.counts.is_empty() {
-            count(&mut self.counts, times_us);
-        } else if self.short.last.len() >= FEW {
-            self.count_all();
-        }
-    }
-
+    /// Begins to count values by their buckets.
     #[cold]
     fn count_all(&mut self) {
         let all: Vec<i64> = self.iter().collect();
@@ -270,14 +269,16 @@ fn count(counts: &mut Vec<u64>, times_us: &[i64]) {
     for times_us in times_us.chunks(BLOCK) {
         let mut buckets = [0_u16; BLOCK];
         buckets.iter_mut().zip(times_us).for_each(|(into, time_us)| *into = bucket(*time_us) as u16);
-        for bucket in &buckets[..times_us.len()] {
-            let bucket = usize::from(*bucket);
-            if counts.len() <= bucket {
-                counts.resize(bucket + 1, 0);
-            }
-            counts[bucket] += 1;
-        }
+        buckets[..times_us.len()].iter().for_each(|bucket| count_one(counts, usize::from(*bucket)));
     }
+}
+
+#[inline]
+fn count_one(counts: &mut Vec<u64>, bucket: usize) {
+    if counts.len() <= bucket {
+        counts.resize(bucket + 1, 0);
+    }
+    counts[bucket] += 1;
 }
 
 /// Bits of a number with a fraction before those that tell its bucket: its exponent and the [`BUCKET_BITS`] after it.

@@ -7,6 +7,7 @@ use diptych_event::index::RowSet;
 use super::Plan;
 use super::kernel::{EXCLUDED, Rules};
 use super::params::Entry;
+use crate::ops::Times;
 use crate::seam::View;
 
 /// Rows that can serve a step or end attempts, of everybody with a row where an attempt may start.
@@ -66,47 +67,93 @@ impl Hits {
         (self.actors[start] as usize, start..self.ends[idx] as usize)
     }
 
-    /// Tells entrants apart by whether a second step can follow an entry in time. O(hits), without a branch.
+    /// Finds how far entrants get who have all entries in one group; with times, only those who stop after the first step.
+    /// O(hits), without a branch on what a person did.
     ///
-    /// For steps in order, each row after the one before, of all of a person's rows.
-    pub fn tell_apart(&self, rules: &Rules) -> Apart {
-        let n_entrants = self.n_entrants();
-        let mut apart = Apart { stopped: vec![0; n_entrants + 1], searched: vec![0; n_entrants + 1] };
-        let (mut n_stopped, mut n_searched) = (0, 0);
-        let keeps_first = rules.entry == Entry::First;
-        let (mut idx, mut entry, mut has_entry, mut is_searched) = (0, 0, false, false);
-        for hit in 0..self.rows.len() {
-            let is_in_time = self.time_us[hit].wrapping_sub(self.time_us[entry]) <= rules.window_us;
-            let (is_entry, bits) = (self.may_enter[hit], self.bits[hit]);
-            let is_second_step = bits & 2 != 0;
-            let is_exclusion = bits & 1 << EXCLUDED != 0;
-            let is_of_other_group = is_entry && self.groups.get(hit) != self.groups.get(entry);
-            is_searched |= has_entry & ((is_second_step & is_in_time) | is_exclusion | is_of_other_group);
-            entry = if is_entry & !(keeps_first & has_entry) { hit } else { entry };
-            has_entry |= is_entry;
-            let is_last = self.ends[idx] as usize == hit + 1;
-            // Written always and kept where it is true, because which one is cannot be foreseen.
-            apart.stopped[n_stopped] = entry as u32;
-            n_stopped += usize::from(is_last & has_entry & !is_searched);
-            apart.searched[n_searched] = idx as u32;
-            n_searched += usize::from(is_last & is_searched);
-            idx += usize::from(is_last);
-            has_entry &= !is_last;
-            is_searched &= !is_last;
+    /// For steps in order, each row after the one before, of all of a person's rows. Of each step only the latest entry is
+    /// kept from which it was reached, as in [`super::kernel`], but not the rows between.
+    pub fn tell_apart(&self, rules: &Rules, times: Times) -> Apart {
+        let levels = self.levels(rules);
+        let most_told = if times == Times::None { rules.n_steps } else { 1 };
+        let mut apart = Apart::default();
+        for (idx, end) in (0..).zip(&self.ends) {
+            let last = levels[*end as usize - 1];
+            let is_told = usize::from(last.level) <= most_told && (self.groups.is_empty() || self.have_one_group(self.entrant(idx).1));
+            match last.level {
+                0 => {}
+                _ if is_told => apart.told.push(last),
+                _ => apart.searched.push(idx),
+            }
         }
-        apart.stopped.truncate(n_stopped);
-        apart.searched.truncate(n_searched);
         apart
+    }
+
+    /// Finds how far each entrant is at each of their hits. O(hits), without a branch on what a person did.
+    fn levels(&self, rules: &Rules) -> Vec<Level> {
+        let keeps_first = rules.entry == Entry::First;
+        // The latest entry from which the step before each was reached, and by whom, as those of others are over.
+        let (mut from_us, mut by) = ([0; u32::BITS as usize + 1], [NOBODY; u32::BITS as usize + 1]);
+        let (mut last_actor, mut entry, mut level) = (NOBODY, 0, 0_u8);
+        let n_hits = self.rows.len();
+        let (actors, time_us) = (&self.actors[..n_hits], &self.time_us[..n_hits]);
+        let (bits, may_enter) = (&self.bits[..n_hits], &self.may_enter[..n_hits]);
+        let mut levels = vec![Level { entry, level, goes_on: false }; n_hits];
+        for hit in 0..n_hits {
+            let (actor, now_us, bits) = (actors[hit], time_us[hit], bits[hit]);
+            level *= u8::from(actor == last_actor);
+            last_actor = actor;
+            if bits & 1 << EXCLUDED != 0 {
+                by.fill(NOBODY);
+            }
+            let is_entry = may_enter[hit] & !(keeps_first & (level > 0));
+            entry = if is_entry { hit as u32 } else { entry };
+            // An entry comes from before the first step; where the row is none, nobody does.
+            (from_us[0], by[0]) = (now_us, if is_entry { actor } else { NOBODY });
+            let mut steps = bits & rules.step_bits();
+            while steps != 0 {
+                // The last step first, so that a row moves each chain by one step.
+                let k = steps.ilog2() as usize;
+                steps ^= 1 << k;
+                let moves = (by[k] == actor) & (now_us.wrapping_sub(from_us[k]) <= rules.window_us);
+                let is_later = moves & ((by[k + 1] != actor) | (from_us[k + 1] < from_us[k]));
+                from_us[k + 1] = if is_later { from_us[k] } else { from_us[k + 1] };
+                by[k + 1] = if is_later { actor } else { by[k + 1] };
+                level = level.max((k as u8 + 1) * u8::from(moves));
+            }
+            levels[hit] = Level { entry, level, goes_on: by[1] == actor };
+        }
+        levels
+    }
+
+    /// Tells whether all entries among some hits are in one group.
+    fn have_one_group(&self, hits: Range<usize>) -> bool {
+        let mut groups = hits.filter(|hit| self.may_enter[*hit]).map(|hit| self.groups.get(hit));
+        let first = groups.next();
+        groups.all(|group| Some(group) == first)
     }
 }
 
+/// Instead of the position of an actor.
+const NOBODY: u32 = u32::MAX;
+
 /// Entrants by what is known of them before a search.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Apart {
-    /// For each who stops after the first step, with all entries in one group: the hit of the entry whose window ends last.
-    pub stopped: Vec<u32>,
+    /// How far those get of whom it is known.
+    pub told: Vec<Level>,
     /// The number of each other one who enters.
-    pub searched: Vec<u32>,
+    pub searched: Vec<usize>,
+}
+
+/// How far somebody got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Level {
+    /// The hit of the entry whose window ends last.
+    pub entry: u32,
+    /// Steps reached; none before the first entry.
+    pub level: u8,
+    /// Whether an attempt could get further within its window; of no meaning after the last step.
+    pub goes_on: bool,
 }
 
 /// Rows of the steps' names, of selected actors with a row where an attempt may start, whenever it was.

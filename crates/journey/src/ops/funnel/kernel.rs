@@ -32,7 +32,8 @@ impl Rules {
         if self.order == Order::Any { self.step_bits() } else { 1 }
     }
 
-    fn step_bits(&self) -> u32 {
+    /// Returns the bits of all steps.
+    pub fn step_bits(&self) -> u32 {
         (1 << self.n_steps) - 1
     }
 }

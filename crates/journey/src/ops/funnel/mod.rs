@@ -12,6 +12,7 @@ use diptych_event::timeline::{NO_CODE, Values};
 use serde::Serialize;
 
 use crate::derive;
+use crate::ops::Times;
 use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, MaskId, Operator, Panel, Unit, View};
 use crate::stats::Durations;
 use hits::{Apart, Hits};
@@ -36,6 +37,7 @@ pub struct Plan {
     hold: Option<usize>,
     /// Gap between sessions when sessions are counted.
     session_gap_us: Option<i64>,
+    times: Times,
     /// End of observation in microseconds.
     observed_until_us: i64,
     /// Event names, for `who`.
@@ -68,7 +70,7 @@ struct Level {
 }
 
 impl Plan {
-    /// Tells whether [`Hits::tell_apart`] finds those who stop after the first step.
+    /// Tells whether [`Hits::tell_apart`] finds how far people get.
     fn columns_tell_apart(&self) -> bool {
         let is_row_by_row = self.rules.order == Order::Ordered && self.rules.ties == Ties::Seq;
         is_row_by_row && self.rules.n_steps > 1 && self.hold.is_none() && self.session_gap_us.is_none()
@@ -111,6 +113,8 @@ impl Operator for Funnel {
             r#"{"steps":["view","search | view"],"per":"session"}"#,
             r#"{"steps":["view","cart"],"per":"session","gap":"2h","hold":"device","ties":"optimistic"}"#,
             r#"{"steps":["view"]}"#,
+            r#"{"steps":["view","cart | view","buy | cart"],"window":"3d","exclude":["error"],"times":"none"}"#,
+            r#"{"steps":["view","cart","view"],"entry":"first","times":"none"}"#,
         ],
         spec: include_str!("spec.md"),
     };
@@ -135,15 +139,17 @@ impl Operator for Funnel {
             (0..search.hits.n_entrants()).for_each(|idx| search.add_entrant(idx, out));
             return;
         }
-        let Apart { stopped, searched } = search.hits.tell_apart(&plan.rules);
-        for entry in stopped {
-            let is_open = search.hits.time_us[entry as usize].saturating_add(plan.rules.window_us) > plan.observed_until_us;
-            out.total.by_level[0].add_person(is_open);
+        let Apart { told, searched } = search.hits.tell_apart(&plan.rules, plan.times);
+        for hits::Level { entry, level, goes_on } in told {
+            let level = usize::from(level);
+            let window_ends_us = search.hits.time_us[entry as usize].saturating_add(plan.rules.window_us);
+            let is_open = goes_on & (level < plan.labels.len()) & (window_ends_us > plan.observed_until_us);
+            out.total.by_level[level - 1].add_person(is_open);
             if let Some(partial) = search.hits.groups.get(entry as usize).and_then(|group| out.split.get_mut(*group as usize)) {
-                partial.by_level[0].add_person(is_open);
+                partial.by_level[level - 1].add_person(is_open);
             }
         }
-        searched.into_iter().for_each(|idx| search.add_entrant(idx as usize, out));
+        searched.into_iter().for_each(|idx| search.add_entrant(idx, out));
     }
 
     fn merge(&self, _plan: &Plan, total: &mut Partial, other: Partial) {
@@ -185,6 +191,9 @@ impl Operator for Funnel {
                 level.open_people,
             ));
         }
+        if plan.times == Times::None {
+            return cells;
+        }
         for (k, times) in total.step_us.iter().enumerate() {
             let label = format!("median time {} → {}", plan.labels[k], plan.labels[k + 1]);
             cells.push(median(format!("time:{}", k + 2), label, times, people[k + 1]));
@@ -197,6 +206,7 @@ impl Operator for Funnel {
         let Some((kind, k)) = cell.split_once(':') else { return false };
         let n_steps = plan.labels.len();
         let (kind, step) = match (kind, k) {
+            ("time", _) if plan.times == Times::None => return false,
             ("time", "all") => ("step", n_steps),
             (kind, k) => match k.parse::<usize>() {
                 Ok(step) if (1..=n_steps).contains(&step) => (kind, step),
@@ -264,6 +274,9 @@ impl Partial {
                 level.open += 1;
                 level.open_people += u64::from(open & bit == 0);
                 open |= bit;
+            }
+            if search.plan.times == Times::None {
+                continue;
             }
             let (hits, time_us) = (&search.found[case.hits.clone()], &search.hits.time_us);
             for (step_us, pair) in self.step_us.iter_mut().zip(hits.windows(2)) {

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Plan, kernel};
+use crate::ops::Times;
 use crate::seam::{AskError, Context};
 
 /// The most steps that a funnel may have.
@@ -41,6 +42,9 @@ pub struct Params {
     /// Gap between sessions when sessions are counted; the workspace's unless given.
     #[serde(default)]
     pub gap: Option<String>,
+    /// Whether to give the median times between steps.
+    #[serde(default)]
+    pub times: Times,
 }
 
 /// One step: some events, with a condition or without.
@@ -190,6 +194,7 @@ impl Params {
             conditions,
             hold: self.hold.as_ref().map(|hold| context.column("hold", hold)).transpose()?,
             session_gap_us,
+            times: self.times,
             observed_until_us: context.catalog.observed_until_us,
             names: context.catalog.names.clone(),
         })

@@ -193,17 +193,18 @@ proptest! {
     }
 
     #[test]
-    fn telling_apart_who_stops_at_first_changes_no_answer(
+    fn telling_apart_how_far_people_get_changes_no_answer(
         people in prop::collection::vec(prop::collection::vec((0..40_u32, 0..5_usize, 0..4_u32), 0..8), 1..8),
         entry in prop::sample::select(vec!["best", "first"]),
         excludes in any::<bool>(),
+        times in prop::sample::select(vec!["none", "median"]),
     ) {
         let mut line = String::from("zoe: A@0s B@100s C@200s D@300s X@400s");
         for (idx, rows) in people.iter().enumerate() {
             line += &format!("\np{idx}:");
             rows.iter().for_each(|(offset, name, _)| line += &format!(" {}@{}s", ["A", "B", "C", "D", "X"][*name], 15 * offset));
         }
-        let change = json!({"steps": ["A | D", "B | D", "C"], "entry": entry, "exclude": if excludes { vec!["X"] } else { vec![] }});
+        let change = json!({"steps": ["A | D", "B | D", "C"], "entry": entry, "exclude": if excludes { vec!["X"] } else { vec![] }, "times": times});
         let of_row: Vec<u32> = people.iter().flatten().map(|(_, _, group)| group / 3).chain([0; 5]).collect();
         with_view(&line, change, None, |plan, view| {
             assert!(plan.columns_tell_apart());

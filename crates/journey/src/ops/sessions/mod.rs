@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::derive::{self, RunSession};
+use crate::ops::Times;
 use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, Operator, Panel, Unit, View};
 pub use kernel::Partial;
 use kernel::{LENGTHS, Visit, With, length_idx, mean_counted, quantile_counted};
@@ -43,17 +44,6 @@ pub struct Params {
     /// Whether to give the durations of sessions.
     #[serde(default)]
     pub times: Times,
-}
-
-/// Which times are given.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Times {
-    /// None.
-    None,
-    /// Quantiles and the mean of durations.
-    #[default]
-    Quantiles,
 }
 
 /// Length of the periods of a trend.
@@ -163,7 +153,7 @@ impl Operator for Sessions {
     }
 
     fn scan(&self, plan: &Plan, view: &View, out: &mut Groups<Partial>) {
-        let with = With { trend: plan.trend.is_some(), times: plan.times == Times::Quantiles };
+        let with = With { trend: plan.trend.is_some(), times: plan.times == Times::Median };
         let runs_tell = plan.views.is_none() && plan.key.is_none() && derive::runs_tell_sessions(&view.shard, plan.gap_us);
         if runs_tell && !with.trend && out.split.is_empty() && view.actors.is_none() && view.admits_all() {
             // The plain case, which most questions are: all sessions of everybody.
@@ -218,7 +208,7 @@ impl Operator for Sessions {
             let label = if idx == 0 { "1 event".into() } else { format!("{length} events") };
             cells.push(Cell::count(format!("length:{length}"), label, Unit::Session, of_length[idx], total.length_people[idx]));
         }
-        if plan.times == Times::Quantiles {
+        if plan.times == Times::Median {
             cells.extend(duration_cells(&total));
         }
         if let Some((trend, calendar)) = &plan.trend {
@@ -305,7 +295,7 @@ impl<'a> Wanted<'a> {
             ("sessions" | "people" | "per_person", "") | ("events", "mean" | "median" | "p90") => Some(Wanted::All),
             ("single", "") => Some(Wanted::Single),
             ("engaged", "") => Some(Wanted::Engaged),
-            ("duration", "median" | "p90" | "mean") if plan.times == Times::Quantiles => Some(Wanted::Timed),
+            ("duration", "median" | "p90" | "mean") if plan.times == Times::Median => Some(Wanted::Timed),
             ("length", length) => LENGTHS.iter().position(|(label, _)| *label == length).map(Wanted::Length),
             (kind, day) if plan.trend.as_ref().is_some_and(|(trend, _)| trend.id() == kind) => Some(Wanted::Began(day)),
             _ => None,

@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::derive::{self, SessionColumns, Stretch};
+use crate::ops::Times;
 use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, Operator, Panel, Unit, View};
 use crate::stats::Durations;
 use kernel::{ByName, END, Edge, NO_POSITION, NewPair, OPEN, PairTable, Positions, START, Timed};
@@ -80,17 +81,6 @@ pub enum Repeats {
     Keep,
     /// Only the first of them counts.
     Collapse,
-}
-
-/// Which times are given.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Times {
-    /// None.
-    None,
-    /// The median time between the rows of a pair.
-    #[default]
-    Median,
 }
 
 fn default_top() -> usize {
