@@ -8,7 +8,7 @@ import json
 
 from question import Formulation, Question
 from questions.funnel import (ARRAYS, CLICKHOUSE_JOIN, DUCKDB_ASOF, DUCKDB_LISTS, DUCKDB_WINDOWS, PARAMETRIC, POLARS_ASOF,
-                              POLARS_FILL, POLARS_OVER, STEPS, codes, params, window_us)
+                              POLARS_FILL, POLARS_OVER, STEPS, codes, funnel_params, params, window_us)
 
 PLAN, CENTS = "free", 1000
 WHERE = f"plan = '{PLAN}' and amount_cents >= {CENTS}"
@@ -16,7 +16,7 @@ ALL = "(all)"
 
 
 def command(params):
-    return ["funnel", "--params", json.dumps({"steps": STEPS, "window": f"{params['hours']}h"}), "--where", WHERE, "--by", "campaign",
+    return ["funnel", "--params", json.dumps(funnel_params(params)), "--where", WHERE, "--by", "campaign",
             "--groups", "1000"]
 
 
