@@ -12,7 +12,8 @@ use crate::StoreError;
 ///
 /// 2: timelines with codes of several widths, and an actor whole in one segment.
 /// 3: timelines with an index of names and runs.
-pub const FORMAT: u32 = 3;
+/// 4: the index tells when the rows of each name were.
+pub const FORMAT: u32 = 4;
 
 /// Shards that a new workspace has: enough for the cores of a large machine, few enough for a small file each.
 const N_SHARDS: u32 = 64;

@@ -32,7 +32,7 @@ use crate::hash::{content_hashes, id_hash, shard_of};
 use crate::identity::Identity;
 use crate::log::{Log, LogFile};
 use crate::relations::Relations;
-use crate::workspace::{Workspace, WriteLock, write_atomically};
+use crate::workspace::{FORMAT, Workspace, WriteLock, write_atomically};
 
 /// Rows that are collected in memory before they are spilled.
 const SPILL_ROWS: usize = 3 << 20;
@@ -154,7 +154,7 @@ pub fn update(workspace: &Workspace, log: &Log, wanted: &Wanted, lock: &WriteLoc
     }
     card.segments.truncate(n_kept);
     card.segments.push(SegmentCard { n_new: Some(n_rows), ..writer.finish()? });
-    card.has_whole_actors = true;
+    card.format = FORMAT;
     let dictionaries = format!("{:08}-dictionaries.arrow", card.next);
     write_dictionaries(&folder.join(&dictionaries), &dealer.names, &dealer.dictionaries)?;
     card.dictionaries = Some(dictionaries);
@@ -342,7 +342,7 @@ impl Dealer {
         let dictionaries = "dictionaries.arrow".to_owned();
         write_dictionaries(&folder.join(&dictionaries), &self.names, &self.dictionaries)?;
         let _ = fs::remove_dir_all(&self.spill);
-        Ok(Card { columns, segments: vec![writer.finish()?], dictionaries: Some(dictionaries), has_whole_actors: true, ..Card::default() })
+        Ok(Card { columns, segments: vec![writer.finish()?], dictionaries: Some(dictionaries), format: FORMAT, ..Card::default() })
     }
 
     fn amended(&self, shard: ShardData, amended: Vec<Amended>) -> Result<ShardData, StoreError> {

@@ -23,7 +23,7 @@ pub use segment::ShardData;
 use crate::StoreError;
 use crate::log::Log;
 use crate::relations::Relations;
-use crate::workspace::Workspace;
+use crate::workspace::{FORMAT, Workspace};
 
 /// Most distinct texts of a column that timelines hold; a column with more is asked about through SQL.
 pub const MAX_DISTINCT: usize = 1_000_000;
@@ -73,9 +73,9 @@ pub(crate) struct Card {
     pub has_relations: bool,
     /// Segments, oldest first; an actor counts where it stands in the newest.
     pub segments: Vec<SegmentCard>,
-    /// Whether every segment has whole timelines; older workspaces had an actor's rows in several.
+    /// The format that the segments are of; 0 for 3 and before.
     #[serde(default)]
-    pub has_whole_actors: bool,
+    pub format: u32,
     /// Name of the dictionaries' file.
     pub dictionaries: Option<String>,
     /// Number of the next file.
@@ -118,7 +118,7 @@ pub struct SourceCard {
 impl Card {
     /// Tells whether the segments are read as this version writes them; if not, they are made anew.
     pub fn is_readable(&self) -> bool {
-        self.has_whole_actors && self.segments.iter().all(|segment| !segment.index.is_empty())
+        self.format == FORMAT
     }
 }
 

@@ -22,7 +22,7 @@ use arrow::ipc::{Block, root_as_footer};
 use bytes::Bytes;
 use diptych_event::Names;
 use diptych_event::actors::ActorIds;
-use diptych_event::index::{Index, OwnedIndex};
+use diptych_event::index::{Clock, Index, OwnedIndex};
 use diptych_event::timeline::{Codes, Column, ColumnKind, Shard, Values};
 use memmap2::Mmap;
 
@@ -107,15 +107,17 @@ pub struct ShardData {
 #[derive(Debug, Clone)]
 struct IndexData {
     rows_by_name: ScalarBuffer<u32>,
+    ticks_by_name: ScalarBuffer<u32>,
+    clock: Clock,
     name_starts: ScalarBuffer<u32>,
     run_rows: ScalarBuffer<u32>,
     run_began_us: ScalarBuffer<i64>,
     run_ended_us: ScalarBuffer<i64>,
 }
 
-/// Lists of an index in its file; those from here on are of instants.
-const INDEX: [&str; 5] = ["rows_by_name", "name_starts", "run_rows", "run_began_us", "run_ended_us"];
-const INDEX_INSTANTS: usize = 3;
+/// Lists of an index in its file; those from here on are of instants, and the last one is its clock.
+const INDEX: [&str; 7] = ["rows_by_name", "ticks_by_name", "name_starts", "run_rows", "run_began_us", "run_ended_us", "clock"];
+const INDEX_INSTANTS: usize = 4;
 
 fn index_schema() -> SchemaRef {
     let item = |idx: usize| if idx < INDEX_INSTANTS { DataType::UInt32 } else { DataType::Int64 };
@@ -128,12 +130,15 @@ impl IndexData {
         let list = |idx: usize| batch.column(idx).as_list::<i32>().value(0);
         let numbers = |idx: usize| list(idx).as_primitive::<UInt32Type>().values().clone();
         let instants = |idx: usize| list(idx).as_primitive::<Int64Type>().values().clone();
+        let clock = instants(6);
         Self {
             rows_by_name: numbers(0),
-            name_starts: numbers(1),
-            run_rows: numbers(2),
-            run_began_us: instants(3),
-            run_ended_us: instants(4),
+            ticks_by_name: numbers(1),
+            clock: Clock { base_us: clock[0], shift: clock[1] as u32 },
+            name_starts: numbers(2),
+            run_rows: numbers(3),
+            run_began_us: instants(4),
+            run_ended_us: instants(5),
         }
     }
 
@@ -146,10 +151,12 @@ impl IndexData {
         let instants = |values: &ScalarBuffer<i64>| list(Arc::new(Int64Array::new(values.clone(), None)));
         let columns = vec![
             numbers(&self.rows_by_name)?,
+            numbers(&self.ticks_by_name)?,
             numbers(&self.name_starts)?,
             numbers(&self.run_rows)?,
             instants(&self.run_began_us)?,
             instants(&self.run_ended_us)?,
+            instants(&vec![self.clock.base_us, i64::from(self.clock.shift)].into())?,
         ];
         RecordBatch::try_new(index_schema(), columns)
     }
@@ -157,6 +164,8 @@ impl IndexData {
     fn index(&self) -> Index<'_> {
         Index {
             rows_by_name: &self.rows_by_name,
+            ticks_by_name: &self.ticks_by_name,
+            clock: self.clock,
             name_starts: &self.name_starts,
             run_rows: &self.run_rows,
             run_began_us: &self.run_began_us,
@@ -169,6 +178,8 @@ impl From<OwnedIndex> for IndexData {
     fn from(owned: OwnedIndex) -> Self {
         Self {
             rows_by_name: owned.rows_by_name.into(),
+            ticks_by_name: owned.ticks_by_name.into(),
+            clock: owned.clock,
             name_starts: owned.name_starts.into(),
             run_rows: owned.run_rows.into(),
             run_began_us: owned.run_began_us.into(),

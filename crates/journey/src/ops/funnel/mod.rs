@@ -2,7 +2,9 @@
 
 mod hits;
 mod kernel;
+mod owners;
 mod params;
+mod reach;
 #[cfg(test)]
 mod tests;
 
@@ -15,10 +17,12 @@ use crate::derive;
 use crate::ops::Times;
 use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, MaskId, Operator, Panel, Unit, View};
 use crate::stats::Durations;
-use hits::{Apart, Hits};
+use hits::Hits;
 use kernel::{Rules, Scratch};
+use owners::Owners;
 pub use params::Params;
 use params::{Order, Ties};
+use reach::{Reach, Told};
 
 /// The operator.
 pub struct Funnel;
@@ -70,21 +74,31 @@ struct Level {
 }
 
 impl Plan {
-    /// Tells whether [`Hits::tell_apart`] finds how far people get.
-    fn columns_tell_apart(&self) -> bool {
+    /// Tells whether [`Reach`] finds how far people get.
+    fn is_told_by_reach(&self) -> bool {
         let is_row_by_row = self.rules.order == Order::Ordered && self.rules.ties == Ties::Seq;
         is_row_by_row && self.rules.n_steps > 1 && self.hold.is_none() && self.session_gap_us.is_none()
+    }
+
+    /// Returns the admitted rows of the names that attempts can start with, name by name. O(rows of the names).
+    fn entries(&self, view: &View) -> Vec<u32> {
+        let names = (0..).zip(&self.bits_of_name).filter(|(_, bits)| *bits & self.rules.entry_bits() != 0);
+        let mut rows: Vec<u32> = names.flat_map(|(name, _)| view.shard.index.rows_of(name)).copied().collect();
+        if let Some(admitted) = view.admitted {
+            admitted.retain(&mut rows);
+        }
+        rows
     }
 }
 
 impl Level {
-    /// Adds a person with one case.
-    fn add_person(&mut self, is_open: bool) {
-        self.cases += 1;
-        self.people += 1;
-        self.furthest_people += 1;
-        self.open += u64::from(is_open);
-        self.open_people += u64::from(is_open);
+    /// Adds people with one case each, some of whose are open.
+    fn add_people(&mut self, n: u64, n_open: u64) {
+        self.cases += n;
+        self.people += n;
+        self.furthest_people += n;
+        self.open += n_open;
+        self.open_people += n_open;
     }
 }
 
@@ -133,23 +147,23 @@ impl Operator for Funnel {
     }
 
     fn scan(&self, plan: &Plan, view: &View, out: &mut Groups<Partial>) {
-        let splits = !out.split.is_empty();
-        let mut search = Search::new(plan, view, splits);
-        if !plan.columns_tell_apart() {
-            (0..search.hits.n_entrants()).for_each(|idx| search.add_entrant(idx, out));
+        if view.shard.n_actors() == 0 {
             return;
         }
-        let Apart { told, searched } = search.hits.tell_apart(&plan.rules, plan.times);
-        for hits::Level { entry, level, goes_on } in told {
-            let level = usize::from(level);
-            let window_ends_us = search.hits.time_us[entry as usize].saturating_add(plan.rules.window_us);
-            let is_open = goes_on & (level < plan.labels.len()) & (window_ends_us > plan.observed_until_us);
-            out.total.by_level[level - 1].add_person(is_open);
-            if let Some(partial) = search.hits.groups.get(entry as usize).and_then(|group| out.split.get_mut(*group as usize)) {
-                partial.by_level[level - 1].add_person(is_open);
-            }
+        let splits = !out.split.is_empty();
+        let (owners, entries) = (Owners::new(view), plan.entries(view));
+        let is_entrant = if plan.is_told_by_reach() {
+            let Reach { told, searched } = Reach::find(plan, view, &owners, entries.clone(), splits);
+            add_told(&told, out);
+            searched
+        } else {
+            owners.among(&entries, view.actors)
+        };
+        if is_entrant.contains(&true) {
+            let hits = Hits::find(plan, view, &owners, &entries, &is_entrant, splits);
+            let mut search = Search::new(plan, view, hits);
+            (0..search.hits.n_entrants()).for_each(|idx| search.add_entrant(idx, out));
         }
-        searched.into_iter().for_each(|idx| search.add_entrant(idx, out));
     }
 
     fn merge(&self, _plan: &Plan, total: &mut Partial, other: Partial) {
@@ -220,7 +234,12 @@ impl Operator for Funnel {
             "open" if step < n_steps => |case, step| case.level() == step && case.open,
             _ => return false,
         };
-        let mut search = Search::new(plan, view, false);
+        if view.shard.n_actors() == 0 {
+            return true;
+        }
+        let (owners, entries) = (Owners::new(view), plan.entries(view));
+        let is_entrant = owners.among(&entries, view.actors);
+        let mut search = Search::new(plan, view, Hits::find(plan, view, &owners, &entries, &is_entrant, false));
         for idx in 0..search.hits.n_entrants() {
             search.go_to(idx);
             search.find(None);
@@ -235,6 +254,22 @@ impl Operator for Funnel {
     fn size_bytes(&self, partial: &Partial) -> usize {
         let times: usize = partial.step_us.iter().map(Durations::size_bytes).sum::<usize>() + partial.total_us.size_bytes();
         size_of::<Partial>() + times + size_of::<Level>() * partial.by_level.len()
+    }
+}
+
+/// Adds people of whom it is known how far they got, with one case each.
+fn add_told(told: &[Told], out: &mut Groups<Partial>) {
+    let (n_groups, n_steps) = (out.split.len(), out.total.by_level.len());
+    // By group and level: whose window is over, and whose is not. The last group is that of people in none.
+    let mut counts = vec![[0; 2]; (n_groups + 1) * n_steps];
+    for Told { level, is_open, group } in told {
+        counts[n_groups.min(*group as usize) * n_steps + usize::from(*level) - 1][usize::from(*is_open)] += 1;
+    }
+    for (group, counts) in counts.chunks(n_steps).enumerate() {
+        for (level, [n_over, n_open]) in counts.iter().enumerate() {
+            let partials = std::iter::once(&mut out.total).chain(out.split.get_mut(group));
+            partials.for_each(|partial| partial.by_level[level].add_people(n_over + n_open, *n_open));
+        }
     }
 }
 
@@ -309,9 +344,8 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    /// Finds the rows of everybody who may have entered.
-    fn new(plan: &'a Plan, view: &'a View<'a>, splits: bool) -> Self {
-        let hits = Hits::find(plan, view, splits);
+    /// Stands before the first entrant.
+    fn new(plan: &'a Plan, view: &'a View<'a>, hits: Hits) -> Self {
         Self { plan, view, hits, actor_idx: 0, own: 0..0, cases: Vec::new(), found: Vec::new(), scratch: Scratch::default() }
     }
 

@@ -1,0 +1,217 @@
+//! How far people get, found step by step instead of person by person.
+//!
+//! For each row of a step the latest entry is found that steps lead from: that of the latest row of the step before.
+//! The row is reached if this entry is the same person's, within the window, and no exclusion lies between.
+//! Of earlier rows of the step before, entries are no later ones: where this one is too early, they are too. So no other
+//! needs to be looked at, and a row that is not reached itself stands in nobody's way.
+
+use std::borrow::Cow;
+
+use diptych_event::index::RowSet;
+
+use super::owners::Owners;
+use super::params::Entry;
+use super::{Plan, kernel};
+use crate::ops::Times;
+use crate::seam::{ALL_TIME, View};
+
+/// Instead of the position of an actor.
+const NOBODY: u32 = u32::MAX;
+
+/// How far people get.
+#[derive(Debug, Default)]
+pub struct Reach {
+    /// Those of whom this is all that is asked.
+    pub told: Vec<Told>,
+    /// Who else entered, shape `[actors]`: people with entries in several groups, or a row so near the end of a window that
+    /// ticks do not tell, and where times are wanted those who took the second step.
+    pub searched: Vec<bool>,
+}
+
+/// How far somebody got.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Told {
+    /// Steps reached, at least one.
+    pub level: u8,
+    /// Whether an attempt stopped and its window is not over.
+    pub is_open: bool,
+    /// The group of the entries.
+    pub group: u32,
+}
+
+impl Reach {
+    /// Finds how far people get from `entries`, the admitted rows of the first step's names.
+    ///
+    /// For steps in order, each row after the one before, of all of a person's rows.
+    /// O(rows of the steps' names + actors + steps × rows / 64), without a branch on what a person did.
+    pub fn find(plan: &Plan, view: &View, owners: &Owners, entries: Vec<u32>, splits: bool) -> Self {
+        let mut searched = vec![false; view.shard.n_actors()];
+        let entries = Entries::new(plan, view, owners, entries, splits, &mut searched);
+        let exclusions = Exclusions::new(plan, view);
+        let mut levels = vec![0_u8; view.shard.n_actors()];
+        entries.actors[1..].iter().for_each(|actor| levels[*actor as usize] = 1);
+        let mut before = Cow::Borrowed(&entries.rows[1..]);
+        // By the number of rows of the step before that come before a row.
+        let mut entry_of: Vec<u32> = (0..entries.rows.len() as u32).collect();
+        let clock = view.shard.index.clock;
+        let (surely, possibly) = clock.at_most(plan.rules.window_us);
+        let (surely, possibly) = (surely.map_or(-1, i64::from), i64::from(possibly));
+        for k in 1..plan.rules.n_steps {
+            let set = RowSet::new(view.shard.n_rows(), before.iter().copied());
+            let rows = rows_of(plan, view, k as u32);
+            entry_of = std::iter::once(0).chain(rows.iter().map(|row| entry_of[set.rank(*row as usize)])).collect();
+            let ticks = ticks_of(plan, view, k as u32, &rows);
+            for Led { row, tick, entry } in entries.lead_to(owners, &rows, &ticks, &entry_of[1..]) {
+                let (row_of_entry, tick_of_entry) = (entries.rows[entry], entries.ticks[entry - 1]);
+                let apart = i64::from(tick.wrapping_sub(tick_of_entry));
+                let is_undisturbed = !exclusions.lie_between(row_of_entry, row);
+                let actor = entries.actors[entry] as usize;
+                levels[actor] = if (apart <= surely) & is_undisturbed { k as u8 + 1 } else { levels[actor] };
+                searched[actor] |= (apart > surely) & (apart <= possibly) & is_undisturbed;
+            }
+            before = rows;
+        }
+        if plan.times != Times::None {
+            searched.iter_mut().zip(&levels).for_each(|(searched, level)| *searched |= *level > 1);
+        }
+        Self { told: entries.told(plan, view, &levels, &searched, &exclusions), searched }
+    }
+}
+
+/// The rows where attempts may start; those of a person with `entry: first` only the first. At 0 stands none.
+struct Entries<'a> {
+    /// Ascending, shape `[entries + 1]`.
+    rows: Vec<u32>,
+    /// Positions of the actors, shape `[entries + 1]`.
+    actors: Vec<u32>,
+    /// Groups, shape `[entries + 1]`; empty where the question does not split.
+    groups: Vec<u32>,
+    /// When each but that of none was, by the clock of the shard's index, shape `[entries]`.
+    ticks: Cow<'a, [u32]>,
+}
+
+/// A row that steps may lead to from an entry.
+#[derive(Clone, Copy, Default)]
+struct Led {
+    row: u32,
+    tick: u32,
+    /// Position of the entry.
+    entry: usize,
+}
+
+impl<'a> Entries<'a> {
+    /// Takes the admitted rows of the first step's names, and marks who has entries in several groups. O(rows × log names).
+    fn new(plan: &Plan, view: &View<'a>, owners: &Owners, mut admitted: Vec<u32>, splits: bool, mixed: &mut [bool]) -> Self {
+        let conditions = plan.conditions.iter().filter(|(bits, _)| bits & 1 != 0);
+        conditions.for_each(|(_, mask)| view.masks[mask.0].retain(&mut admitted));
+        if view.period_us != ALL_TIME {
+            admitted.retain(|row| view.period_us.contains(&view.shard.time_us[*row as usize]));
+        }
+        bring_in_order(&mut admitted);
+        let (mut rows, mut actors) = (vec![0], vec![NOBODY]);
+        owners.keep(&admitted, |actor| view.actors.is_none_or(|selected| selected[actor]), &mut rows, &mut actors);
+        let mut groups = Vec::new();
+        if splits {
+            groups = rows.iter().map(|row| view.group(*row as usize)).collect();
+            for (pair, groups) in actors.windows(2).zip(groups.windows(2)).skip(1) {
+                mixed[pair[1] as usize] |= (pair[0] == pair[1]) & (groups[0] != groups[1]);
+            }
+        }
+        if plan.rules.entry == Entry::First {
+            let is_first: Vec<bool> = (0..actors.len()).map(|idx| idx == 0 || actors[idx - 1] != actors[idx]).collect();
+            for column in [&mut rows, &mut actors, &mut groups] {
+                let mut is_first = is_first.iter();
+                column.retain(|_| is_first.next() == Some(&true));
+            }
+        }
+        let ticks = ticks_of(plan, view, 0, &rows[1..]);
+        Self { rows, actors, groups, ticks }
+    }
+
+    /// Keeps the rows of a step whose entries, if there is one, are the same person's. O(rows), without a branch.
+    fn lead_to(&self, owners: &Owners, rows: &[u32], ticks: &[u32], entries: &[u32]) -> Vec<Led> {
+        let (mut led, mut n) = (vec![Led::default(); rows.len()], 0);
+        for ((row, tick), entry) in rows.iter().zip(ticks).zip(entries) {
+            let (actor, is_owned) = owners.of(*row);
+            led[n] = Led { row: *row, tick: *tick, entry: *entry as usize };
+            n += usize::from(is_owned & (self.actors[*entry as usize] == actor as u32));
+        }
+        led.truncate(n);
+        led
+    }
+
+    /// Tells how far those get who are not searched. O(entries), without a branch.
+    fn told(&self, plan: &Plan, view: &View, levels: &[u8], searched: &[bool], exclusions: &Exclusions) -> Vec<Told> {
+        let mut told = vec![Told::default(); self.rows.len()];
+        let mut n = 0;
+        // Windows of entries after this are not over.
+        let over_until_us = plan.observed_until_us.saturating_sub(plan.rules.window_us);
+        for entry in 1..self.rows.len() {
+            let actor = self.actors[entry] as usize;
+            let is_last = self.actors.get(entry + 1) != Some(&self.actors[entry]);
+            let goes_on = !exclusions.lie_between(self.rows[entry], view.shard.ends[actor] as u32 - 1);
+            told[n] = Told {
+                level: levels[actor],
+                is_open: (usize::from(levels[actor]) < plan.rules.n_steps) & self.is_after(view, entry, over_until_us) & goes_on,
+                group: self.groups.get(entry).copied().unwrap_or_default(),
+            };
+            n += usize::from(is_last & !searched[actor]);
+        }
+        told.truncate(n);
+        told
+    }
+
+    /// Tells whether an entry was after an instant. O(1).
+    fn is_after(&self, view: &View, entry: usize, us: i64) -> bool {
+        let instants = view.shard.index.clock.instants(self.ticks[entry - 1]);
+        let is_known = (*instants.start() > us) | (*instants.end() <= us);
+        if is_known { *instants.start() > us } else { view.shard.time_us[self.rows[entry] as usize] > us }
+    }
+}
+
+/// The rows that end attempts, if any do.
+struct Exclusions(Option<RowSet>);
+
+impl Exclusions {
+    fn new(plan: &Plan, view: &View) -> Self {
+        let are_any = plan.bits_of_name.iter().any(|bits| bits & 1 << kernel::EXCLUDED != 0);
+        Self(are_any.then(|| RowSet::new(view.shard.n_rows(), rows_of(plan, view, kernel::EXCLUDED).iter().copied())))
+    }
+
+    /// Tells whether one lies after a row and up to another. O(1).
+    fn lie_between(&self, row: u32, last: u32) -> bool {
+        self.0.as_ref().is_some_and(|set| set.rank_with(row as usize) != set.rank_with(last as usize))
+    }
+}
+
+/// Returns the rows that can serve a step, or that are excluded. O(1) for one name without a condition.
+fn rows_of<'a>(plan: &Plan, view: &View<'a>, bit: u32) -> Cow<'a, [u32]> {
+    let mut names =
+        (0..).zip(&plan.bits_of_name).filter(|(_, bits)| **bits >> bit & 1 != 0).map(|(name, _)| view.shard.index.rows_of(name));
+    let mut rows = Cow::Borrowed(names.next().unwrap_or_default());
+    names.for_each(|more| rows.to_mut().extend_from_slice(more));
+    for (_, mask) in plan.conditions.iter().filter(|(bits, _)| bits >> bit & 1 != 0) {
+        view.masks[mask.0].retain(rows.to_mut());
+    }
+    if let Cow::Owned(rows) = &mut rows {
+        bring_in_order(rows);
+    }
+    rows
+}
+
+/// Returns when rows of a step were, by the clock of the shard's index. O(1) for all rows of one name.
+fn ticks_of<'a>(plan: &Plan, view: &View<'a>, bit: u32, rows: &[u32]) -> Cow<'a, [u32]> {
+    let index = &view.shard.index;
+    let mut names = (0..).zip(&plan.bits_of_name).filter(|(_, bits)| **bits >> bit & 1 != 0);
+    match (names.next(), names.next()) {
+        (Some((name, _)), None) if index.rows_of(name).len() == rows.len() => index.ticks_of(name).into(),
+        _ => rows.iter().map(|row| index.clock.tick(view.shard.time_us[*row as usize])).collect(),
+    }
+}
+
+/// Sorts rows that are of several names.
+fn bring_in_order(rows: &mut [u32]) {
+    if !rows.is_sorted() {
+        rows.sort_unstable();
+    }
+}
