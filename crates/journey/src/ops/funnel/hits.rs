@@ -34,22 +34,27 @@ impl Hits {
     /// Each column is made at once, so that one load from memory does not wait for another, and no branch depends on
     /// what a person did.
     pub fn find(plan: &Plan, view: &View, owners: &Owners, entries: &[u32], is_entrant: &[bool], splits: bool) -> Self {
-        let found = Found::new(plan, view, owners, entries, is_entrant);
-        let time_us: Vec<i64> = found.rows.iter().map(|row| view.shard.time_us[*row as usize]).collect();
-        let mut bits = found.bits;
+        let index = &view.shard.index;
+        let mut lists = Lists::default();
+        for (name, bits) in (0..).zip(&plan.bits_of_name).filter(|(_, bits)| **bits != 0) {
+            lists.add(owners, index.rows_of(name), *bits, |actor| is_entrant[actor]);
+        }
+        let (mut hits, set) = lists.in_order(view, splits);
         for (condition_bits, mask) in &plan.conditions {
             let mask = &view.masks[mask.0];
-            for (bits, row) in bits.iter_mut().zip(&found.rows) {
+            for (bits, row) in hits.bits.iter_mut().zip(&hits.rows) {
                 if *bits & condition_bits != 0 && !mask.holds(*row as usize) {
                     *bits &= !condition_bits;
                 }
             }
         }
-        let starts = bits.iter().zip(found.may_enter).zip(&time_us);
-        let may_enter =
-            starts.map(|((bits, may), time_us)| may & (bits & plan.rules.entry_bits() != 0) & view.period_us.contains(time_us)).collect();
-        let groups = if splits { found.rows.iter().map(|row| view.group(*row as usize)).collect() } else { Vec::new() };
-        Self { ends: ends(&found.actors), rows: found.rows, time_us, bits, may_enter, groups, actors: found.actors }
+        // Rows of others have no place.
+        for row in entries.iter().map(|row| *row as usize).filter(|row| set.contains(*row)) {
+            hits.may_enter[set.rank(row)] = true;
+        }
+        let starts = hits.may_enter.iter_mut().zip(&hits.bits).zip(&hits.time_us);
+        starts.for_each(|((may, bits), time_us)| *may &= (bits & plan.rules.entry_bits() != 0) & view.period_us.contains(time_us));
+        hits
     }
 
     /// Returns the number of people who may have entered.
@@ -64,54 +69,54 @@ impl Hits {
     }
 }
 
-/// Rows of the steps' names, of entrants.
-struct Found {
-    /// Ascending.
+/// Rows in lists, each ascending, with what each list can serve; a row may stand in several.
+#[derive(Default)]
+pub struct Lists {
     rows: Vec<u32>,
-    /// The steps that each row's name can serve.
-    bits: Vec<u32>,
     /// Positions of the actors.
     actors: Vec<u32>,
-    /// Whether each can serve the first step and the question admits it.
-    may_enter: Vec<bool>,
+    /// Of each list the bits, and where it ends.
+    lists: Vec<(u32, usize)>,
 }
 
-impl Found {
-    /// Brings the rows of the names in order. O(rows of the names + rows / 64).
-    fn new(plan: &Plan, view: &View, owners: &Owners, entries: &[u32], is_entrant: &[bool]) -> Self {
-        let (shard, index) = (&view.shard, &view.shard.index);
-        let entry_bits = plan.rules.entry_bits();
-        let names = || (0..).zip(&plan.bits_of_name).filter(|(_, bits)| **bits != 0);
-        // Whoever does not enter is dropped before rows are brought in order.
-        let (mut kept, mut actors_kept) = (Vec::new(), Vec::new());
-        let mut ends = Vec::new();
-        for (name, bits) in names() {
-            owners.keep(index.rows_of(name), |actor| is_entrant[actor], &mut kept, &mut actors_kept);
-            ends.push((*bits, kept.len()));
+impl Lists {
+    /// Adds the rows of the actors that are wanted. O(rows), without a branch.
+    pub fn add(&mut self, owners: &Owners, rows: &[u32], bits: u32, wanted: impl Fn(usize) -> bool) {
+        owners.keep(rows, wanted, &mut self.rows, &mut self.actors);
+        self.lists.push((bits, self.rows.len()));
+    }
+
+    /// Adds rows with their actors. O(rows).
+    pub fn add_of(&mut self, rows: impl Iterator<Item = (u32, u32)>, bits: u32) {
+        for (row, actor) in rows {
+            self.rows.push(row);
+            self.actors.push(actor);
         }
-        let set = RowSet::new(shard.n_rows(), kept.iter().copied());
-        let (mut rows, mut bits, mut actors) = (vec![0; kept.len()], vec![0; kept.len()], vec![0; kept.len()]);
+        self.lists.push((bits, self.rows.len()));
+    }
+
+    /// Tells whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Brings the rows in order; no attempt may start at any yet. O(rows of the lists + rows / 64).
+    pub fn in_order(self, view: &View, splits: bool) -> (Hits, RowSet) {
+        let set = RowSet::new(view.shard.n_rows(), self.rows.iter().copied());
+        let n_hits = set.len();
+        let (mut rows, mut bits, mut actors) = (vec![0; n_hits], vec![0; n_hits], vec![0; n_hits]);
         let mut start = 0;
-        for (bits_of_name, end) in ends {
-            for (row, actor) in kept[start..end].iter().zip(&actors_kept[start..end]) {
+        for (bits_of_list, end) in self.lists {
+            for (row, actor) in self.rows[start..end].iter().zip(&self.actors[start..end]) {
                 let place = set.rank(*row as usize);
-                (rows[place], bits[place], actors[place]) = (*row, bits_of_name, *actor);
+                (rows[place], actors[place]) = (*row, *actor);
+                bits[place] |= bits_of_list;
             }
             start = end;
         }
-        let may_enter = if view.admitted.is_none() {
-            bits.iter().map(|bits| bits & entry_bits != 0).collect()
-        } else {
-            let mut may_enter = vec![false; rows.len()];
-            for row in entries {
-                // Rows of others have no place.
-                if set.contains(*row as usize) {
-                    may_enter[set.rank(*row as usize)] = true;
-                }
-            }
-            may_enter
-        };
-        Self { rows, bits, actors, may_enter }
+        let time_us = rows.iter().map(|row| view.shard.time_us[*row as usize]).collect();
+        let groups = if splits { rows.iter().map(|row| view.group(*row as usize)).collect() } else { Vec::new() };
+        (Hits { ends: ends(&actors), may_enter: vec![false; n_hits], rows, time_us, bits, groups, actors }, set)
     }
 }
 

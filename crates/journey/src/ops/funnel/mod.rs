@@ -152,17 +152,17 @@ impl Operator for Funnel {
         }
         let splits = !out.split.is_empty();
         let (owners, entries) = (Owners::new(view), plan.entries(view));
-        let is_entrant = if plan.is_told_by_reach() {
-            let Reach { told, searched } = Reach::find(plan, view, &owners, entries.clone(), splits);
-            add_told(&told, out);
-            searched
-        } else {
-            owners.among(&entries, view.actors)
-        };
-        if is_entrant.contains(&true) {
-            let hits = Hits::find(plan, view, &owners, &entries, &is_entrant, splits);
-            let mut search = Search::new(plan, view, hits);
+        if !plan.is_told_by_reach() {
+            let is_entrant = owners.among(&entries, view.actors);
+            let mut search = Search::new(plan, view, Hits::find(plan, view, &owners, &entries, &is_entrant, splits));
             (0..search.hits.n_entrants()).for_each(|idx| search.add_entrant(idx, out));
+            return;
+        }
+        let Reach { told, searched, is_told } = Reach::find(plan, view, &owners, entries, splits);
+        add_told(&told, out);
+        let mut search = Search::new(plan, view, searched);
+        for idx in 0..search.hits.n_entrants() {
+            if is_told[search.hits.entrant(idx).0] { search.add_to_groups(idx, out) } else { search.add_entrant(idx, out) }
         }
     }
 
@@ -369,6 +369,16 @@ impl<'a> Search<'a> {
             }
             return;
         }
+        self.add_each_group(out);
+    }
+
+    /// Does the same for an entrant who is in the total.
+    fn add_to_groups(&mut self, idx: usize, out: &mut Groups<Partial>) {
+        self.go_to(idx);
+        self.add_each_group(out);
+    }
+
+    fn add_each_group(&mut self, out: &mut Groups<Partial>) {
         for group in self.groups() {
             self.find(Some(group));
             if let Some(partial) = out.split.get_mut(group as usize) {

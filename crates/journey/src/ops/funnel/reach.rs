@@ -9,6 +9,7 @@ use std::borrow::Cow;
 
 use diptych_event::index::RowSet;
 
+use super::hits::{Hits, Lists};
 use super::owners::Owners;
 use super::params::Entry;
 use super::{Plan, kernel};
@@ -19,13 +20,13 @@ use crate::seam::{ALL_TIME, View};
 const NOBODY: u32 = u32::MAX;
 
 /// How far people get.
-#[derive(Debug, Default)]
 pub struct Reach {
-    /// Those of whom this is all that is asked.
+    /// Those whose number of steps is known, each once.
     pub told: Vec<Told>,
-    /// Who else entered, shape `[actors]`: people with entries in several groups, or a row so near the end of a window that
-    /// ticks do not tell, and where times are wanted those who took the second step.
-    pub searched: Vec<bool>,
+    /// The hits of those of whom more is to be found out.
+    pub searched: Hits,
+    /// Whether the search of somebody is for what groups count alone, shape `[actors]`.
+    pub is_told: Vec<bool>,
 }
 
 /// How far somebody got.
@@ -35,9 +36,12 @@ pub struct Told {
     pub level: u8,
     /// Whether an attempt stopped and its window is not over.
     pub is_open: bool,
-    /// The group of the entries.
+    /// The group of the entries; [`NO_GROUP`] where they have several.
     pub group: u32,
 }
+
+/// Instead of a group.
+pub const NO_GROUP: u32 = u32::MAX;
 
 impl Reach {
     /// Finds how far people get from `entries`, the admitted rows of the first step's names.
@@ -45,47 +49,58 @@ impl Reach {
     /// For steps in order, each row after the one before, of all of a person's rows.
     /// O(rows of the steps' names + actors + steps × rows / 64), without a branch on what a person did.
     pub fn find(plan: &Plan, view: &View, owners: &Owners, entries: Vec<u32>, splits: bool) -> Self {
-        let mut searched = vec![false; view.shard.n_actors()];
-        let entries = Entries::new(plan, view, owners, entries, splits, &mut searched);
+        let n_actors = view.shard.n_actors();
+        let entries = Entries::new(plan, view, owners, entries, splits);
         let exclusions = Exclusions::new(plan, view);
-        let mut levels = vec![0_u8; view.shard.n_actors()];
+        let (mut levels, mut is_told) = (vec![0_u8; n_actors], vec![true; n_actors]);
         entries.actors[1..].iter().for_each(|actor| levels[*actor as usize] = 1);
-        let mut before = Cow::Borrowed(&entries.rows[1..]);
-        // By the number of rows of the step before that come before a row.
-        let mut entry_of: Vec<u32> = (0..entries.rows.len() as u32).collect();
         let clock = view.shard.index.clock;
         let (surely, possibly) = clock.at_most(plan.rules.window_us);
         let (surely, possibly) = (surely.map_or(-1, i64::from), i64::from(possibly));
+        let mut before = Cow::Borrowed(&entries.rows[1..]);
+        // By the number of rows of the step before that come before a row.
+        let mut entry_of = entries.counts.clone();
+        let mut led_to = Vec::new();
         for k in 1..plan.rules.n_steps {
             let set = RowSet::new(view.shard.n_rows(), before.iter().copied());
             let rows = rows_of(plan, view, k as u32);
             entry_of = std::iter::once(0).chain(rows.iter().map(|row| entry_of[set.rank(*row as usize)])).collect();
             let ticks = ticks_of(plan, view, k as u32, &rows);
-            for Led { row, tick, entry } in entries.lead_to(owners, &rows, &ticks, &entry_of[1..]) {
-                let (row_of_entry, tick_of_entry) = (entries.rows[entry], entries.ticks[entry - 1]);
+            let led = entries.lead_to(owners, &rows, &ticks, &entry_of[1..]);
+            for Led { row, tick, entry } in &led {
+                let (row_of_entry, tick_of_entry) = (entries.rows[*entry], entries.ticks[entry - 1]);
                 let apart = i64::from(tick.wrapping_sub(tick_of_entry));
-                let is_undisturbed = !exclusions.lie_between(row_of_entry, row);
-                let actor = entries.actors[entry] as usize;
+                let is_undisturbed = !exclusions.lie_between(row_of_entry, *row);
+                let actor = entries.actors[*entry] as usize;
                 levels[actor] = if (apart <= surely) & is_undisturbed { k as u8 + 1 } else { levels[actor] };
-                searched[actor] |= (apart > surely) & (apart <= possibly) & is_undisturbed;
+                // Where ticks do not tell, the person is searched.
+                is_told[actor] &= (apart <= surely) | (apart > possibly) | !is_undisturbed;
             }
+            led_to.push(led);
             before = rows;
         }
         if plan.times != Times::None {
-            searched.iter_mut().zip(&levels).for_each(|(searched, level)| *searched |= *level > 1);
+            is_told.iter_mut().zip(&levels).for_each(|(is_told, level)| *is_told &= *level <= 1);
         }
-        Self { told: entries.told(plan, view, &levels, &searched, &exclusions), searched }
+        let told = entries.told(plan, view, &levels, &is_told, &exclusions);
+        let is_searched = |actor: u32| !is_told[actor as usize] | entries.are_mixed.get(actor as usize).is_some_and(|mixed| *mixed);
+        let searched = entries.searched(plan, view, owners, &led_to, is_searched);
+        Self { told, searched, is_told }
     }
 }
 
-/// The rows where attempts may start; those of a person with `entry: first` only the first. At 0 stands none.
+/// The rows where attempts may start. At 0 stands none.
 struct Entries<'a> {
     /// Ascending, shape `[entries + 1]`.
     rows: Vec<u32>,
     /// Positions of the actors, shape `[entries + 1]`.
     actors: Vec<u32>,
+    /// The entry that counts instead of each, shape `[entries + 1]`: the same, or with `entry: first` the person's first.
+    counts: Vec<u32>,
     /// Groups, shape `[entries + 1]`; empty where the question does not split.
     groups: Vec<u32>,
+    /// Whether an actor has entries in several groups, shape `[actors]`; empty where the question does not split.
+    are_mixed: Vec<bool>,
     /// When each but that of none was, by the clock of the shard's index, shape `[entries]`.
     ticks: Cow<'a, [u32]>,
 }
@@ -100,8 +115,8 @@ struct Led {
 }
 
 impl<'a> Entries<'a> {
-    /// Takes the admitted rows of the first step's names, and marks who has entries in several groups. O(rows × log names).
-    fn new(plan: &Plan, view: &View<'a>, owners: &Owners, mut admitted: Vec<u32>, splits: bool, mixed: &mut [bool]) -> Self {
+    /// Takes the admitted rows of the first step's names. O(rows × log names + actors).
+    fn new(plan: &Plan, view: &View<'a>, owners: &Owners, mut admitted: Vec<u32>, splits: bool) -> Self {
         let conditions = plan.conditions.iter().filter(|(bits, _)| bits & 1 != 0);
         conditions.for_each(|(_, mask)| view.masks[mask.0].retain(&mut admitted));
         if view.period_us != ALL_TIME {
@@ -110,22 +125,22 @@ impl<'a> Entries<'a> {
         bring_in_order(&mut admitted);
         let (mut rows, mut actors) = (vec![0], vec![NOBODY]);
         owners.keep(&admitted, |actor| view.actors.is_none_or(|selected| selected[actor]), &mut rows, &mut actors);
-        let mut groups = Vec::new();
+        let (mut groups, mut are_mixed) = (Vec::new(), Vec::new());
         if splits {
+            are_mixed = vec![false; view.shard.n_actors()];
             groups = rows.iter().map(|row| view.group(*row as usize)).collect();
             for (pair, groups) in actors.windows(2).zip(groups.windows(2)).skip(1) {
-                mixed[pair[1] as usize] |= (pair[0] == pair[1]) & (groups[0] != groups[1]);
+                are_mixed[pair[1] as usize] |= (pair[0] == pair[1]) & (groups[0] != groups[1]);
             }
         }
+        let mut counts: Vec<u32> = (0..rows.len() as u32).collect();
         if plan.rules.entry == Entry::First {
-            let is_first: Vec<bool> = (0..actors.len()).map(|idx| idx == 0 || actors[idx - 1] != actors[idx]).collect();
-            for column in [&mut rows, &mut actors, &mut groups] {
-                let mut is_first = is_first.iter();
-                column.retain(|_| is_first.next() == Some(&true));
+            for entry in 1..rows.len() {
+                counts[entry] = if actors[entry] == actors[entry - 1] { counts[entry - 1] } else { counts[entry] };
             }
         }
         let ticks = ticks_of(plan, view, 0, &rows[1..]);
-        Self { rows, actors, groups, ticks }
+        Self { rows, actors, counts, groups, are_mixed, ticks }
     }
 
     /// Keeps the rows of a step whose entries, if there is one, are the same person's. O(rows), without a branch.
@@ -140,8 +155,8 @@ impl<'a> Entries<'a> {
         led
     }
 
-    /// Tells how far those get who are not searched. O(entries), without a branch.
-    fn told(&self, plan: &Plan, view: &View, levels: &[u8], searched: &[bool], exclusions: &Exclusions) -> Vec<Told> {
+    /// Tells how far those get of whom it is known. O(entries), without a branch.
+    fn told(&self, plan: &Plan, view: &View, levels: &[u8], is_told: &[bool], exclusions: &Exclusions) -> Vec<Told> {
         let mut told = vec![Told::default(); self.rows.len()];
         let mut n = 0;
         // Windows of entries after this are not over.
@@ -149,16 +164,45 @@ impl<'a> Entries<'a> {
         for entry in 1..self.rows.len() {
             let actor = self.actors[entry] as usize;
             let is_last = self.actors.get(entry + 1) != Some(&self.actors[entry]);
-            let goes_on = !exclusions.lie_between(self.rows[entry], view.shard.ends[actor] as u32 - 1);
+            let counts = self.counts[entry] as usize;
+            let goes_on = !exclusions.lie_between(self.rows[counts], view.shard.ends[actor] as u32 - 1);
             told[n] = Told {
                 level: levels[actor],
-                is_open: (usize::from(levels[actor]) < plan.rules.n_steps) & self.is_after(view, entry, over_until_us) & goes_on,
-                group: self.groups.get(entry).copied().unwrap_or_default(),
+                is_open: (usize::from(levels[actor]) < plan.rules.n_steps) & self.is_after(view, counts, over_until_us) & goes_on,
+                group: match self.are_mixed.get(actor) {
+                    None => 0,
+                    Some(is_mixed) => {
+                        if *is_mixed {
+                            NO_GROUP
+                        } else {
+                            self.groups[entry]
+                        }
+                    }
+                },
             };
-            n += usize::from(is_last & !searched[actor]);
+            n += usize::from(is_last & is_told[actor]);
         }
         told.truncate(n);
         told
+    }
+
+    /// Brings the hits of some people in order. O(rows + rows / 64).
+    fn searched(&self, plan: &Plan, view: &View, owners: &Owners, led_to: &[Vec<Led>], is_searched: impl Fn(u32) -> bool) -> Hits {
+        let mut lists = Lists::default();
+        let entries = self.rows.iter().zip(&self.actors).skip(1);
+        lists.add_of(entries.map(|(row, actor)| (*row, *actor)).filter(|(_, actor)| is_searched(*actor)), 1);
+        if lists.is_empty() {
+            return Hits::default();
+        }
+        for (k, led) in (1..).zip(led_to) {
+            let rows = led.iter().map(|led| (led.row, self.actors[led.entry]));
+            lists.add_of(rows.filter(|(_, actor)| is_searched(*actor)), 1 << k);
+        }
+        let excluded = rows_of(plan, view, kernel::EXCLUDED);
+        lists.add(owners, &excluded, 1 << kernel::EXCLUDED, |actor| is_searched(actor as u32));
+        let (mut hits, _) = lists.in_order(view, !self.groups.is_empty());
+        hits.may_enter = hits.bits.iter().map(|bits| bits & 1 != 0).collect();
+        hits
     }
 
     /// Tells whether an entry was after an instant. O(1).
