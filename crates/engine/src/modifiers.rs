@@ -405,7 +405,8 @@ impl RowText {
         match self {
             Self::Coded(coded, labels) => {
                 let of_rows = columns.per_row(shard, &coded.column, Cow::Borrowed(coded.values.as_slice()));
-                let seen = seen_labels(shard, &of_rows, labels.len());
+                let may_miss = columns.position(&coded.column).and_then(|idx| shard.columns.get(idx)).is_none_or(|column| column.may_miss);
+                let seen = seen_labels(shard, &of_rows, labels.len(), may_miss);
                 let mut of_label = vec![NO_CODE; labels.len()];
                 let mut seen_labels = Vec::new();
                 for label in coded.values.iter().map(|label| *label as usize).filter(|label| seen[*label]) {
@@ -434,8 +435,8 @@ impl RowText {
     }
 }
 
-/// Tells which labels some row has: only these are groups of the shard.
-fn seen_labels(shard: &Shard, of_rows: &PerRow<u32>, n_labels: usize) -> Vec<bool> {
+/// Tells which labels some row has: only these are groups of the shard. `may_miss` is false where no text is missing.
+fn seen_labels(shard: &Shard, of_rows: &PerRow<u32>, n_labels: usize, may_miss: bool) -> Vec<bool> {
     let mut seen = vec![false; n_labels];
     // Most often each label but that of a missing text is soon seen, and texts are looked for many rows at a time.
     let (mut n_left, of_missing) = match of_rows {
@@ -454,7 +455,7 @@ fn seen_labels(shard: &Shard, of_rows: &PerRow<u32>, n_labels: usize) -> Vec<boo
             break;
         }
     }
-    if let Some((codes, missing)) = of_missing {
+    if let Some((codes, missing)) = of_missing.filter(|_| may_miss) {
         let has_missing = |rows: Range<usize>| codes.has_missing(rows);
         seen[missing] |= has_missing(0..shard.n_rows()) && (0..shard.n_actors()).any(|actor_idx| has_missing(shard.rows(actor_idx)));
     }

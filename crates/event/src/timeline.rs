@@ -66,6 +66,8 @@ impl Shard<'_> {
 pub struct Column<'a> {
     /// The values, shape `[rows]`.
     pub values: Values<'a>,
+    /// Whether a value may be missing; false where it is known that none is.
+    pub may_miss: bool,
 }
 
 /// The values of a column.
@@ -133,7 +135,7 @@ impl Codes<'_> {
 }
 
 /// A code as it is stored.
-pub trait Code: Copy + PartialEq {
+pub trait Code: Copy + Default + PartialEq {
     /// Returns the code, [`NO_CODE`] for a missing text.
     fn code(self) -> u32;
 }

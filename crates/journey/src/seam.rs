@@ -319,6 +319,21 @@ impl<T: Copy> PerRow<'_, T> {
             Self::Coded { codes, values } => values[(codes.get(row) as usize).min(values.len() - 1)],
         }
     }
+
+    /// Returns the values of some rows, shape `[some]`. O(some), loads from memory not waiting for what is done with them.
+    pub fn of(&self, some: &[u32]) -> Vec<T> {
+        fn coded<C: Code, T: Copy>(codes: &[C], values: &[T], some: &[u32]) -> Vec<T> {
+            let last = values.len() - 1;
+            let codes: Vec<C> = some.iter().map(|row| codes[*row as usize]).collect();
+            codes.into_iter().map(|code| values[(code.code() as usize).min(last)]).collect()
+        }
+        match self {
+            Self::Rows(values) => some.iter().map(|row| values[*row as usize]).collect(),
+            Self::Coded { codes: Codes::Byte(codes), values } => coded(codes, values, some),
+            Self::Coded { codes: Codes::Short(codes), values } => coded(codes, values, some),
+            Self::Coded { codes: Codes::Long(codes), values } => coded(codes, values, some),
+        }
+    }
 }
 
 /// A condition on rows: all of its parts must hold.
@@ -350,14 +365,14 @@ impl Condition<'_> {
 
     fn retain(&self, rows: &mut Vec<u32>) {
         match self {
-            Self::PerRow(PerRow::Rows(truths)) => keep(rows, |row| truths[row]),
+            Self::PerRow(PerRow::Rows(truths)) => keep(rows, truths, |holds| holds),
             Self::PerRow(PerRow::Coded { codes, values }) => match codes {
                 Codes::Byte(codes) => keep_coded(rows, codes, values),
                 Codes::Short(codes) => keep_coded(rows, codes, values),
                 Codes::Long(codes) => keep_coded(rows, codes, values),
             },
             Self::Within { numbers, bounds } => {
-                keep(rows, |row| (numbers[row] != i64::MIN) & (*bounds.start() <= numbers[row]) & (numbers[row] <= *bounds.end()));
+                keep(rows, numbers, |number| (number != i64::MIN) & (*bounds.start() <= number) & (number <= *bounds.end()));
             }
         }
     }
@@ -366,20 +381,20 @@ impl Condition<'_> {
 /// Leaves the rows whose codes are wanted; the last value is that of a missing text.
 fn keep_coded<C: Code>(rows: &mut Vec<u32>, codes: &[C], is_wanted: &[bool]) {
     let last = is_wanted.len() - 1;
-    keep(rows, |row| is_wanted[(codes[row].code() as usize).min(last)]);
+    keep(rows, codes, |code| is_wanted[(code.code() as usize).min(last)]);
 }
 
-/// Leaves the rows that are wanted, without a branch.
-fn keep(rows: &mut Vec<u32>, is_wanted: impl Fn(usize) -> bool) {
-    // Some rows are looked at before one of them is moved, so that no look waits for another.
-    const AT_ONCE: usize = 256;
-    let (mut n, mut wanted) = (0, [false; AT_ONCE]);
+/// Leaves the rows whose values are wanted, without a branch.
+fn keep<V: Copy + Default>(rows: &mut Vec<u32>, values: &[V], is_wanted: impl Fn(V) -> bool) {
+    // Some values are loaded before one of them is looked at, so that no load waits for anything.
+    const AT_ONCE: usize = 512;
+    let (mut n, mut loaded) = (0, [V::default(); AT_ONCE]);
     for first in (0..rows.len()).step_by(AT_ONCE) {
         let end = rows.len().min(first + AT_ONCE);
-        wanted.iter_mut().zip(&rows[first..end]).for_each(|(wanted, row)| *wanted = is_wanted(*row as usize));
-        for (idx, wanted) in (first..end).zip(&wanted) {
+        loaded.iter_mut().zip(&rows[first..end]).for_each(|(loaded, row)| *loaded = values[*row as usize]);
+        for (idx, value) in (first..end).zip(&loaded) {
             rows[n] = rows[idx];
-            n += usize::from(*wanted);
+            n += usize::from(is_wanted(*value));
         }
     }
     rows.truncate(n);
@@ -441,6 +456,11 @@ impl View<'_> {
     /// Tells whether every row may be an anchor.
     pub fn admits_all(&self) -> bool {
         self.admitted.is_none() && self.period_us == ALL_TIME
+    }
+
+    /// Returns the groups of the units anchored at some rows, shape `[some]`.
+    pub fn groups_of(&self, some: &[u32]) -> Vec<u32> {
+        self.groups.map_or_else(|| vec![0; some.len()], |groups| groups.of(some))
     }
 
     /// Returns the group of the unit anchored at `row`.

@@ -154,7 +154,7 @@ impl World {
         let passive = self.rows.iter().any(|row| !row.interactive);
         shard.interactive = passive.then(|| sorted.iter().map(|row| u8::from(row.interactive)).collect());
         shard.texts = sorted.iter().map(|row| (row.name.clone(), row.properties.clone())).collect();
-        shard.columns = self.columns.iter().map(|column| Column { values: column.values(&sorted) }).collect();
+        shard.columns = self.columns.iter().map(|column| Column { values: column.values(&sorted), may_miss: true }).collect();
         shard.index = OwnedIndex::new(&shard.starts, &shard.ends, &shard.time_us, Codes::Long(&shard.name));
         shard
     }

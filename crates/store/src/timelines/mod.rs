@@ -131,6 +131,9 @@ pub(crate) struct SegmentCard {
     #[serde(default)]
     pub index: String,
     pub n_rows: u64,
+    /// Positions of the text columns in which no value is missing.
+    #[serde(default)]
+    pub complete: Vec<usize>,
     /// Rows of actors who stand in a later segment too.
     #[serde(default)]
     pub n_replaced: u64,

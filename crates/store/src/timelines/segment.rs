@@ -101,6 +101,8 @@ pub struct ShardData {
     ends: ScalarBuffer<u64>,
     /// What was found among the rows, nobody's included.
     index: IndexData,
+    /// Positions of the spec's columns in which no value is missing, as far as this is known.
+    complete: Arc<[usize]>,
 }
 
 /// The columns of an [`Index`].
@@ -190,7 +192,7 @@ impl From<OwnedIndex> for IndexData {
 
 impl ShardData {
     /// Takes rows, actors with a last one that is empty and whose offset is the end of the rows, and the index.
-    fn new(rows: RecordBatch, actors: &RecordBatch, index: &RecordBatch, columns: &[ColumnSpec]) -> Self {
+    fn new(rows: RecordBatch, actors: &RecordBatch, index: &RecordBatch, columns: &[ColumnSpec], complete: Arc<[usize]>) -> Self {
         let n_actors = actors.num_rows() - 1;
         let offsets = actors.column(1).as_primitive::<UInt64Type>().values();
         Self {
@@ -200,6 +202,7 @@ impl ShardData {
             starts: offsets.slice(0, n_actors),
             ends: offsets.slice(1, n_actors),
             index: IndexData::of_batch(index),
+            complete,
         }
     }
 
@@ -207,7 +210,9 @@ impl ShardData {
     pub fn with<R>(&self, look: impl FnOnce(&Shard) -> R) -> R {
         let columns: Vec<Column> = self.rows.columns()[self.n_fixed..]
             .iter()
-            .map(|column| Column {
+            .enumerate()
+            .map(|(idx, column)| Column {
+                may_miss: !self.complete.contains(&idx),
                 values: match column.data_type() {
                     DataType::Int64 => Values::Integer(column.as_primitive::<Int64Type>().values()),
                     DataType::Float64 => Values::Number(column.as_primitive::<Float64Type>().values()),
@@ -339,7 +344,7 @@ impl ShardData {
         let time_us = rows.column(0).as_primitive::<Int64Type>().values();
         let index = OwnedIndex::new(&starts, &ends, time_us, codes(rows.column(1))).into();
         let ids = StringArray::from_iter_values(order.iter().map(|code| ids.text(*code)));
-        Ok(Self { rows, n_fixed: FIXED, ids, starts, ends, index })
+        Ok(Self { rows, n_fixed: FIXED, ids, starts, ends, index, complete: Arc::default() })
     }
 
     /// Merges actors of the same shard from several segments.
@@ -397,6 +402,8 @@ impl SegmentWriter {
             let file = File::create(&path).map_err(StoreError::io(&path, "making"))?;
             FileWriter::try_new_buffered(file, schema).map_err(|error| write_error(&path, error))
         };
+        let complete = (0..shape.columns.len()).filter(|idx| shape.columns[*idx].kind == ColumnKind::Text).collect();
+        let card = SegmentCard { complete, ..card };
         let schema = shape.schema();
         let (rows, actors, index) =
             (open(&card.rows, &schema)?, open(&card.actors, &actors_schema())?, open(&card.index, &index_schema())?);
@@ -419,6 +426,8 @@ impl SegmentWriter {
             let columns = self.schema.fields().iter().enumerate().map(narrow).collect();
             RecordBatch::try_new(self.schema.clone(), columns)
         };
+        let complete = &mut self.card.complete;
+        complete.retain(|idx| !codes(shard.rows.column(FIXED + idx)).has_missing(0..shard.rows.num_rows()));
         let offsets = shard.starts.first().copied().into_iter().chain(shard.ends.iter().copied());
         let offsets: UInt64Array = if shard.n_actors() == 0 { UInt64Array::from(vec![0]) } else { offsets.collect::<Vec<u64>>().into() };
         let ids = StringArray::from_iter_values(shard.actors().iter().chain([""]));
@@ -468,6 +477,8 @@ pub(super) struct Segment {
     rows: MappedFile,
     actors: MappedFile,
     index: MappedFile,
+    /// Positions of the spec's columns in which no value is missing.
+    complete: Arc<[usize]>,
     /// The shards that were asked for: each is read from its files once.
     shards: Vec<OnceLock<ShardData>>,
 }
@@ -476,7 +487,8 @@ impl Segment {
     pub fn open(folder: &Path, card: &SegmentCard, columns: &[ColumnSpec], n_shards: usize) -> Result<Self, StoreError> {
         let open = |name: &str| MappedFile::open(&folder.join(name), n_shards);
         let shards = (0..n_shards).map(|_| OnceLock::new()).collect();
-        let segment = Self { rows: open(&card.rows)?, actors: open(&card.actors)?, index: open(&card.index)?, shards };
+        let complete = card.complete.iter().copied().collect();
+        let segment = Self { rows: open(&card.rows)?, actors: open(&card.actors)?, index: open(&card.index)?, complete, shards };
         let fields = segment.rows.schema.fields();
         let fixed = &fields[..fields.len().saturating_sub(columns.len())];
         let is_whole = ["time_us", "name", "tie"].iter().all(|needed| fixed.iter().any(|field| field.name() == needed));
@@ -493,7 +505,7 @@ impl Segment {
             return Ok(known.clone());
         }
         let (rows, actors, index) = (self.rows.batch(shard_idx)?, self.actors.batch(shard_idx)?, self.index.batch(shard_idx)?);
-        Ok(self.shards[shard_idx].get_or_init(|| ShardData::new(rows, &actors, &index, columns)).clone())
+        Ok(self.shards[shard_idx].get_or_init(|| ShardData::new(rows, &actors, &index, columns, self.complete.clone())).clone())
     }
 
     /// Tells whether the rows have a column that segments may leave out.

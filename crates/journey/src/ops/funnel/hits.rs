@@ -115,7 +115,7 @@ impl Lists {
             start = end;
         }
         let time_us = rows.iter().map(|row| view.shard.time_us[*row as usize]).collect();
-        let groups = if splits { rows.iter().map(|row| view.group(*row as usize)).collect() } else { Vec::new() };
+        let groups = if splits { view.groups_of(&rows) } else { Vec::new() };
         (Hits { ends: ends(&actors), may_enter: vec![false; n_hits], rows, time_us, bits, groups, actors }, set)
     }
 }

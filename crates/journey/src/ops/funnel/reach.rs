@@ -128,7 +128,7 @@ impl<'a> Entries<'a> {
         let (mut groups, mut are_mixed) = (Vec::new(), Vec::new());
         if splits {
             are_mixed = vec![false; view.shard.n_actors()];
-            groups = rows.iter().map(|row| view.group(*row as usize)).collect();
+            groups = view.groups_of(&rows);
             for (pair, groups) in actors.windows(2).zip(groups.windows(2)).skip(1) {
                 are_mixed[pair[1] as usize] |= (pair[0] == pair[1]) & (groups[0] != groups[1]);
             }
