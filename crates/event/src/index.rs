@@ -24,6 +24,8 @@ pub struct Index<'a> {
     pub name_starts: &'a [u32],
     /// First row of each run, ascending, shape `[runs]`.
     pub run_rows: &'a [u32],
+    /// 1 where a run is its actor's first, else 0; shape `[runs]`.
+    pub run_is_first: &'a [u8],
     /// Instant of the first row of each run in microseconds, shape `[runs]`.
     pub run_began_us: &'a [i64],
     /// Instant of the last row of each run in microseconds, shape `[runs]`.
@@ -249,6 +251,8 @@ pub struct OwnedIndex {
     /// As in [`Index`].
     pub run_rows: Vec<u32>,
     /// As in [`Index`].
+    pub run_is_first: Vec<u8>,
+    /// As in [`Index`].
     pub run_began_us: Vec<i64>,
     /// As in [`Index`].
     pub run_ended_us: Vec<i64>,
@@ -282,8 +286,10 @@ impl OwnedIndex {
         index.name_starts.pop();
         for (start, end) in starts.iter().zip(ends) {
             for row in *start as usize..*end as usize {
-                if row == *start as usize || time_us[row] - time_us[row - 1] > REST_US {
+                let is_first = row == *start as usize;
+                if is_first || time_us[row] - time_us[row - 1] > REST_US {
                     index.run_rows.push(row as u32);
+                    index.run_is_first.push(u8::from(is_first));
                     index.run_began_us.push(time_us[row]);
                     index.run_ended_us.push(time_us[row]);
                 } else if let Some(ended_us) = index.run_ended_us.last_mut() {
@@ -302,6 +308,7 @@ impl OwnedIndex {
             clock: self.clock,
             name_starts: &self.name_starts,
             run_rows: &self.run_rows,
+            run_is_first: &self.run_is_first,
             run_began_us: &self.run_began_us,
             run_ended_us: &self.run_ended_us,
         }
@@ -390,6 +397,7 @@ mod tests {
         // Rows 3 and 6 are nobody's.
         let time_us = [5, REST + 5, 2 * REST + 6, 2 * REST + 7, 7, 8, 9];
         let owned = OwnedIndex::new(&[0, 4], &[3, 6], &time_us, Codes::Byte(&[0; 7]));
+        assert_eq!(owned.run_is_first, [1, 0, 1]);
         let mut runs = owned.index().runs();
         let of = |runs: &mut Runs, rows: Range<usize>| -> Vec<Run> {
             runs.seek(rows.start);

@@ -136,8 +136,6 @@ pub struct SessionColumns {
     /// Time from the first to the last row in microseconds, shape `[runs]`; left out until [`Self::find_durations`], and
     /// without a meaning for runs that go on.
     pub duration_us: Vec<i64>,
-    /// 1 where a row is its actor's first, shape `[rows]`.
-    is_first_row: Vec<u8>,
     /// 1 where a run may go on with the one before, as no long gap lies between; shape `[runs]`.
     is_near: Vec<u8>,
 }
@@ -197,22 +195,16 @@ pub fn for_each_sessions_of_runs(shard: &Shard, gap_us: i64, mut take: impl FnMu
 }
 
 impl SessionColumns {
-    /// Finds the sessions of some actors. O(rows), without a branch on what few runs do.
+    /// Finds the sessions of some actors. O(runs), without a branch on what few runs do.
     fn find(&mut self, index: &Index, stretch: &Stretch, gap_us: i64) {
-        let Stretch { runs, starts, rows_end } = stretch;
+        let Stretch { runs, rows_end, .. } = stretch;
         let run_rows = &index.run_rows[runs.clone()];
         let (run_began_us, run_ended_us) = (&index.run_began_us[runs.clone()], &index.run_ended_us[runs.clone()]);
         self.n_rows.clear();
         self.n_rows.extend(run_rows.windows(2).map(|rows| rows[1] - rows[0]));
         self.n_rows.extend(run_rows.last().map(|row| *rows_end as u32 - row));
-        // Whether a run is its actor's first is looked up, so that no run waits for the one before.
-        self.is_first_row.clear();
-        self.is_first_row.resize((rows_end - starts[0]) as usize, 0);
-        starts.iter().for_each(|start| self.is_first_row[(start - starts[0]) as usize] = 1);
-        let first_row = starts[0] as u32;
-        let is_first_row = &self.is_first_row[..];
         self.is_actors_first.clear();
-        self.is_actors_first.extend(run_rows.iter().map(|row| is_first_row[(row - first_row) as usize]));
+        self.is_actors_first.extend_from_slice(&index.run_is_first[runs.clone()]);
         self.is_near.clear();
         self.is_near.push(0);
         let gaps_us = run_began_us.iter().skip(1).zip(run_ended_us).map(|(began, ended)| began.wrapping_sub(*ended));

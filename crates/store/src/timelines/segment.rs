@@ -113,18 +113,26 @@ struct IndexData {
     clock: Clock,
     name_starts: ScalarBuffer<u32>,
     run_rows: ScalarBuffer<u32>,
+    run_is_first: ScalarBuffer<u8>,
     run_began_us: ScalarBuffer<i64>,
     run_ended_us: ScalarBuffer<i64>,
 }
 
-/// Lists of an index in its file; those from here on are of instants, and the last one is its clock.
-const INDEX: [&str; 7] = ["rows_by_name", "ticks_by_name", "name_starts", "run_rows", "run_began_us", "run_ended_us", "clock"];
-const INDEX_INSTANTS: usize = 4;
+/// Lists of an index in its file; the last one is its clock.
+const INDEX: [(&str, DataType); 8] = [
+    ("rows_by_name", DataType::UInt32),
+    ("ticks_by_name", DataType::UInt32),
+    ("name_starts", DataType::UInt32),
+    ("run_rows", DataType::UInt32),
+    ("run_is_first", DataType::UInt8),
+    ("run_began_us", DataType::Int64),
+    ("run_ended_us", DataType::Int64),
+    ("clock", DataType::Int64),
+];
 
 fn index_schema() -> SchemaRef {
-    let item = |idx: usize| if idx < INDEX_INSTANTS { DataType::UInt32 } else { DataType::Int64 };
-    let field = |(idx, name): (usize, &&str)| Field::new_list(*name, Field::new_list_field(item(idx), false), false);
-    Arc::new(Schema::new(INDEX.iter().enumerate().map(field).collect::<Vec<Field>>()))
+    let field = |(name, item): (&str, DataType)| Field::new_list(name, Field::new_list_field(item, false), false);
+    Arc::new(Schema::new(INDEX.map(field).to_vec()))
 }
 
 impl IndexData {
@@ -132,15 +140,16 @@ impl IndexData {
         let list = |idx: usize| batch.column(idx).as_list::<i32>().value(0);
         let numbers = |idx: usize| list(idx).as_primitive::<UInt32Type>().values().clone();
         let instants = |idx: usize| list(idx).as_primitive::<Int64Type>().values().clone();
-        let clock = instants(6);
+        let clock = instants(7);
         Self {
             rows_by_name: numbers(0),
             ticks_by_name: numbers(1),
             clock: Clock { base_us: clock[0], shift: clock[1] as u32 },
             name_starts: numbers(2),
             run_rows: numbers(3),
-            run_began_us: instants(4),
-            run_ended_us: instants(5),
+            run_is_first: list(4).as_primitive::<UInt8Type>().values().clone(),
+            run_began_us: instants(5),
+            run_ended_us: instants(6),
         }
     }
 
@@ -156,6 +165,7 @@ impl IndexData {
             numbers(&self.ticks_by_name)?,
             numbers(&self.name_starts)?,
             numbers(&self.run_rows)?,
+            list(Arc::new(UInt8Array::new(self.run_is_first.clone(), None)))?,
             instants(&self.run_began_us)?,
             instants(&self.run_ended_us)?,
             instants(&vec![self.clock.base_us, i64::from(self.clock.shift)].into())?,
@@ -170,6 +180,7 @@ impl IndexData {
             clock: self.clock,
             name_starts: &self.name_starts,
             run_rows: &self.run_rows,
+            run_is_first: &self.run_is_first,
             run_began_us: &self.run_began_us,
             run_ended_us: &self.run_ended_us,
         }
@@ -184,6 +195,7 @@ impl From<OwnedIndex> for IndexData {
             clock: owned.clock,
             name_starts: owned.name_starts.into(),
             run_rows: owned.run_rows.into(),
+            run_is_first: owned.run_is_first.into(),
             run_began_us: owned.run_began_us.into(),
             run_ended_us: owned.run_ended_us.into(),
         }

@@ -269,18 +269,19 @@ impl<'a> DayGrid<'a> {
     /// Adds some people's runs. O(runs + days).
     pub fn add(&mut self, index: &Index, stretch: &Stretch) {
         let (calendar, first, last_k) = (&self.periods.calendar, self.periods.calendar.first_day(), self.n_k - 1);
-        let (mut next_person, mut began, mut last) = (0, 0, 0);
-        for run in stretch.runs.clone() {
-            let is_first = stretch.starts.get(next_person) == Some(&u64::from(index.run_rows[run]));
-            next_person += usize::from(is_first);
-            let (day, mut ends_us) = calendar.day_and_end_us(index.run_began_us[run]);
+        let (mut began, mut last) = (0, 0);
+        let runs = stretch.runs.clone();
+        let instants = index.run_began_us[runs.clone()].iter().zip(&index.run_ended_us[runs.clone()]);
+        for ((run_began_us, run_ended_us), is_first) in instants.zip(&index.run_is_first[runs]) {
+            let is_first = *is_first != 0;
+            let (day, mut ends_us) = calendar.day_and_end_us(*run_began_us);
             began = if is_first { day } else { began };
             let is_new = is_first | (day > last);
             let row = (began - first) as usize * self.n_k;
             self.came[row + ((day - began) as usize).min(last_k)] += u32::from(is_new);
             last = day;
             // A run over midnight has events on each of its days, because its gaps are shorter. Few are.
-            while ends_us <= index.run_ended_us[run] {
+            while ends_us <= *run_ended_us {
                 (last, ends_us) = calendar.day_and_end_us(ends_us);
                 self.came[row + ((last - began) as usize).min(last_k)] += 1;
             }
