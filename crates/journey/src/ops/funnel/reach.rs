@@ -166,19 +166,15 @@ impl<'a> Entries<'a> {
             let is_last = self.actors.get(entry + 1) != Some(&self.actors[entry]);
             let counts = self.counts[entry] as usize;
             let goes_on = !exclusions.lie_between(self.rows[counts], view.shard.ends[actor] as u32 - 1);
+            let group = match self.are_mixed.get(actor) {
+                None => 0,
+                Some(true) => NO_GROUP,
+                Some(false) => self.groups[entry],
+            };
             told[n] = Told {
                 level: levels[actor],
                 is_open: (usize::from(levels[actor]) < plan.rules.n_steps) & self.is_after(view, counts, over_until_us) & goes_on,
-                group: match self.are_mixed.get(actor) {
-                    None => 0,
-                    Some(is_mixed) => {
-                        if *is_mixed {
-                            NO_GROUP
-                        } else {
-                            self.groups[entry]
-                        }
-                    }
-                },
+                group,
             };
             n += usize::from(is_last & is_told[actor]);
         }
@@ -230,10 +226,9 @@ impl Exclusions {
 
 /// Returns the rows that can serve a step, or that are excluded. O(1) for one name without a condition.
 fn rows_of<'a>(plan: &Plan, view: &View<'a>, bit: u32) -> Cow<'a, [u32]> {
-    let mut names =
-        (0..).zip(&plan.bits_of_name).filter(|(_, bits)| **bits >> bit & 1 != 0).map(|(name, _)| view.shard.index.rows_of(name));
-    let mut rows = Cow::Borrowed(names.next().unwrap_or_default());
-    names.for_each(|more| rows.to_mut().extend_from_slice(more));
+    let mut lists = names_of(plan, bit).map(|name| view.shard.index.rows_of(name));
+    let mut rows = Cow::Borrowed(lists.next().unwrap_or_default());
+    lists.for_each(|more| rows.to_mut().extend_from_slice(more));
     for (_, mask) in plan.conditions.iter().filter(|(bits, _)| bits >> bit & 1 != 0) {
         view.masks[mask.0].retain(rows.to_mut());
     }
@@ -246,11 +241,16 @@ fn rows_of<'a>(plan: &Plan, view: &View<'a>, bit: u32) -> Cow<'a, [u32]> {
 /// Returns when rows of a step were, by the clock of the shard's index. O(1) for all rows of one name.
 fn ticks_of<'a>(plan: &Plan, view: &View<'a>, bit: u32, rows: &[u32]) -> Cow<'a, [u32]> {
     let index = &view.shard.index;
-    let mut names = (0..).zip(&plan.bits_of_name).filter(|(_, bits)| **bits >> bit & 1 != 0);
+    let mut names = names_of(plan, bit);
     match (names.next(), names.next()) {
-        (Some((name, _)), None) if index.rows_of(name).len() == rows.len() => index.ticks_of(name).into(),
+        (Some(name), None) if index.rows_of(name).len() == rows.len() => index.ticks_of(name).into(),
         _ => rows.iter().map(|row| index.clock.tick(view.shard.time_us[*row as usize])).collect(),
     }
+}
+
+/// Walks the names that can serve a step, or that are excluded.
+fn names_of(plan: &Plan, bit: u32) -> impl Iterator<Item = u32> {
+    (0..).zip(&plan.bits_of_name).filter(move |(_, bits)| **bits >> bit & 1 != 0).map(|(name, _)| name)
 }
 
 /// Sorts rows that are of several names.
