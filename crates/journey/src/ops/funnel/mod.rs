@@ -22,7 +22,7 @@ use kernel::{Rules, Scratch};
 use owners::Owners;
 pub use params::Params;
 use params::{Order, Ties};
-use reach::{Reach, Told};
+use reach::Reach;
 
 /// The operator.
 pub struct Funnel;
@@ -158,7 +158,7 @@ impl Operator for Funnel {
             (0..search.hits.n_entrants()).for_each(|idx| search.add_entrant(idx, out));
             return;
         }
-        let Reach { told, searched, is_told } = Reach::find(plan, view, &owners, entries, splits);
+        let Reach { told, searched, is_told } = Reach::find(plan, view, &owners, entries, out.split.len());
         add_told(&told, out);
         let mut search = Search::new(plan, view, searched);
         for idx in 0..search.hits.n_entrants() {
@@ -257,16 +257,11 @@ impl Operator for Funnel {
     }
 }
 
-/// Adds people of whom it is known how far they got, with one case each.
-fn add_told(told: &[Told], out: &mut Groups<Partial>) {
-    let (n_groups, n_steps) = (out.split.len(), out.total.by_level.len());
-    // By group and level: whose window is over, and whose is not. The last group is that of people in none.
-    let mut counts = vec![[0; 2]; (n_groups + 1) * n_steps];
-    for Told { level, is_open, group } in told {
-        counts[n_groups.min(*group as usize) * n_steps + usize::from(*level) - 1][usize::from(*is_open)] += 1;
-    }
-    for (group, counts) in counts.chunks(n_steps).enumerate() {
-        for (level, [n_over, n_open]) in counts.iter().enumerate() {
+/// Adds people of whom it is known how far they got, with one case each; in the shape of [`Reach::told`].
+fn add_told(told: &[[u64; 2]], out: &mut Groups<Partial>) {
+    let n_steps = out.total.by_level.len();
+    for (group, told) in told.chunks(n_steps).enumerate() {
+        for (level, [n_over, n_open]) in told.iter().enumerate() {
             let partials = std::iter::once(&mut out.total).chain(out.split.get_mut(group));
             partials.for_each(|partial| partial.by_level[level].add_people(n_over + n_open, *n_open));
         }

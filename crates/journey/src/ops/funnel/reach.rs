@@ -21,36 +21,24 @@ const NOBODY: u32 = u32::MAX;
 
 /// How far people get.
 pub struct Reach {
-    /// Those whose number of steps is known, each once.
-    pub told: Vec<Told>,
+    /// People whose number of steps is known, by group and then by that number, each once: those of whom an attempt is
+    /// over or got to the end, and those whose window is not over. The last group is of those who have entries in several,
+    /// and the only one where the question does not split. Shape `[groups + 1][steps]`.
+    pub told: Vec<[u64; 2]>,
     /// The hits of those of whom more is to be found out.
     pub searched: Hits,
     /// Whether the search of somebody is for what groups count alone, shape `[actors]`.
     pub is_told: Vec<bool>,
 }
 
-/// How far somebody got.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Told {
-    /// Steps reached, at least one.
-    pub level: u8,
-    /// Whether an attempt stopped and its window is not over.
-    pub is_open: bool,
-    /// The group of the entries; [`NO_GROUP`] where they have several.
-    pub group: u32,
-}
-
-/// Instead of a group.
-pub const NO_GROUP: u32 = u32::MAX;
-
 impl Reach {
     /// Finds how far people get from `entries`, the admitted rows of the first step's names.
     ///
     /// For steps in order, each row after the one before, of all of a person's rows.
     /// O(rows of the steps' names + actors + steps × rows / 64), without a branch on what a person did.
-    pub fn find(plan: &Plan, view: &View, owners: &Owners, entries: Vec<u32>, splits: bool) -> Self {
+    pub fn find(plan: &Plan, view: &View, owners: &Owners, entries: Vec<u32>, n_groups: usize) -> Self {
         let n_actors = view.shard.n_actors();
-        let entries = Entries::new(plan, view, owners, entries, splits);
+        let entries = Entries::new(plan, view, owners, entries, n_groups > 0);
         let exclusions = Exclusions::new(plan, view);
         let (mut levels, mut is_told) = (vec![0_u8; n_actors], vec![true; n_actors]);
         entries.actors[1..].iter().for_each(|actor| levels[*actor as usize] = 1);
@@ -58,15 +46,19 @@ impl Reach {
         let (surely, possibly) = clock.at_most(plan.rules.window_us);
         let (surely, possibly) = (surely.map_or(-1, i64::from), i64::from(possibly));
         let mut before = Cow::Borrowed(&entries.rows[1..]);
-        // By the number of rows of the step before that come before a row.
-        let mut entry_of = entries.counts.clone();
+        // By the number of rows of the step before that come before a row; none where this is the entry itself.
+        let mut entry_of = entries.first_of.clone();
         let mut led_to = Vec::new();
         for k in 1..plan.rules.n_steps {
             let set = RowSet::new(view.shard.n_rows(), before.iter().copied());
             let rows = rows_of(plan, view, k as u32);
-            entry_of = std::iter::once(0).chain(rows.iter().map(|row| entry_of[set.rank(*row as usize)])).collect();
+            let n_before = rows.iter().map(|row| set.rank(*row as usize));
+            let found: Vec<u32> = match entry_of {
+                None => std::iter::once(0).chain(n_before.map(|n| n as u32)).collect(),
+                Some(entry_of) => std::iter::once(0).chain(n_before.map(|n| entry_of[n])).collect(),
+            };
             let ticks = ticks_of(plan, view, k as u32, &rows);
-            let led = entries.lead_to(owners, &rows, &ticks, &entry_of[1..]);
+            let led = entries.lead_to(owners, &rows, &ticks, &found[1..]);
             for Led { row, tick, entry } in &led {
                 let (row_of_entry, tick_of_entry) = (entries.rows[*entry], entries.ticks[entry - 1]);
                 let apart = i64::from(tick.wrapping_sub(tick_of_entry));
@@ -77,12 +69,12 @@ impl Reach {
                 is_told[actor] &= (apart <= surely) | (apart > possibly) | !is_undisturbed;
             }
             led_to.push(led);
-            before = rows;
+            (before, entry_of) = (rows, Some(found));
         }
         if plan.times != Times::None {
             is_told.iter_mut().zip(&levels).for_each(|(is_told, level)| *is_told &= *level <= 1);
         }
-        let told = entries.told(plan, view, &levels, &is_told, &exclusions);
+        let told = entries.told(plan, view, &levels, &is_told, &exclusions, n_groups);
         let is_searched = |actor: u32| !is_told[actor as usize] | entries.are_mixed.get(actor as usize).is_some_and(|mixed| *mixed);
         let searched = entries.searched(plan, view, owners, &led_to, is_searched);
         Self { told, searched, is_told }
@@ -95,8 +87,8 @@ struct Entries<'a> {
     rows: Vec<u32>,
     /// Positions of the actors, shape `[entries + 1]`.
     actors: Vec<u32>,
-    /// The entry that counts instead of each, shape `[entries + 1]`: the same, or with `entry: first` the person's first.
-    counts: Vec<u32>,
+    /// With `entry: first` the person's first entry, which counts instead of each; shape `[entries + 1]`.
+    first_of: Option<Vec<u32>>,
     /// Groups, shape `[entries + 1]`; empty where the question does not split.
     groups: Vec<u32>,
     /// Whether an actor has entries in several groups, shape `[actors]`; empty where the question does not split.
@@ -133,14 +125,14 @@ impl<'a> Entries<'a> {
                 are_mixed[pair[1] as usize] |= (pair[0] == pair[1]) & (groups[0] != groups[1]);
             }
         }
-        let mut counts: Vec<u32> = (0..rows.len() as u32).collect();
-        if plan.rules.entry == Entry::First {
-            for entry in 1..rows.len() {
-                counts[entry] = if actors[entry] == actors[entry - 1] { counts[entry - 1] } else { counts[entry] };
-            }
-        }
+        let mut first = 0;
+        let mut first_of = |entry: usize| {
+            first = if entry > 0 && actors[entry] == actors[entry - 1] { first } else { entry as u32 };
+            first
+        };
+        let first_of = (plan.rules.entry == Entry::First).then(|| (0..rows.len()).map(&mut first_of).collect());
         let ticks = ticks_of(plan, view, 0, &rows[1..]);
-        Self { rows, actors, counts, groups, are_mixed, ticks }
+        Self { rows, actors, first_of, groups, are_mixed, ticks }
     }
 
     /// Keeps the rows of a step whose entries, if there is one, are the same person's. O(rows), without a branch.
@@ -155,30 +147,25 @@ impl<'a> Entries<'a> {
         led
     }
 
-    /// Tells how far those get of whom it is known. O(entries), without a branch.
-    fn told(&self, plan: &Plan, view: &View, levels: &[u8], is_told: &[bool], exclusions: &Exclusions) -> Vec<Told> {
-        let mut told = vec![Told::default(); self.rows.len()];
-        let mut n = 0;
+    /// Counts those of whom it is known how far they get, in the shape of [`Reach::told`]. O(entries), without a branch.
+    fn told(&self, plan: &Plan, view: &View, levels: &[u8], is_told: &[bool], exclusions: &Exclusions, n_groups: usize) -> Vec<[u64; 2]> {
+        let n_steps = plan.rules.n_steps;
+        let mut told = vec![[0; 2]; (n_groups + 1) * n_steps];
         // Windows of entries after this are not over.
         let over_until_us = plan.observed_until_us.saturating_sub(plan.rules.window_us);
         for entry in 1..self.rows.len() {
             let actor = self.actors[entry] as usize;
             let is_last = self.actors.get(entry + 1) != Some(&self.actors[entry]);
-            let counts = self.counts[entry] as usize;
+            let counts = self.first_of.as_ref().map_or(entry, |first_of| first_of[entry] as usize);
             let goes_on = !exclusions.lie_between(self.rows[counts], view.shard.ends[actor] as u32 - 1);
+            let level = usize::from(levels[actor]);
+            let is_open = (level < n_steps) & self.is_after(view, counts, over_until_us) & goes_on;
             let group = match self.are_mixed.get(actor) {
-                None => 0,
-                Some(true) => NO_GROUP,
-                Some(false) => self.groups[entry],
+                Some(false) => n_groups.min(self.groups[entry] as usize),
+                Some(true) | None => n_groups,
             };
-            told[n] = Told {
-                level: levels[actor],
-                is_open: (usize::from(levels[actor]) < plan.rules.n_steps) & self.is_after(view, counts, over_until_us) & goes_on,
-                group,
-            };
-            n += usize::from(is_last & is_told[actor]);
+            told[group * n_steps + level - 1][usize::from(is_open)] += u64::from(is_last & is_told[actor]);
         }
-        told.truncate(n);
         told
     }
 
