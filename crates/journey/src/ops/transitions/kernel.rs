@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use diptych_event::index::Index;
 use diptych_event::timeline::Code;
 use serde::{Serialize, Serializer};
 
@@ -41,9 +42,10 @@ pub struct NewPair {
 /// Pairs that wait until they are sorted and counted.
 const WAITING: usize = 1 << 22;
 
-/// Pairs of one row of the table that wait, at the most, before those of another shard are put to them: so many that each
-/// edge is then added once for several of them.
+/// Pairs of one row of the table that wait, before those of another shard are put to them, and pairs for each of its edges:
+/// so many that adding them to the edges costs little for each.
 const WAITING_OF_ROW: usize = 1 << 14;
+const WAITING_PER_EDGE: usize = 8;
 
 /// Counts of pairs.
 ///
@@ -51,13 +53,15 @@ const WAITING_OF_ROW: usize = 1 << 14;
 /// Not useful for: looking up one edge.
 /// A dense matrix would need 5,000² cells per group, and with a million edges a slot of one hash table is seldom in the
 /// caches. So pairs wait until they are many, and are counted row by row of the matrix, each in the caches. Where whole
-/// cases are counted, [`ByName`] puts the pairs in that order, as the index knows how many there are of each row; else
-/// they are sorted.
+/// cases are counted, [`ByName`] reads the pairs in that order, as the index knows the rows of each name; else they are
+/// sorted.
 #[derive(Debug, Clone, Default)]
 pub struct PairTable {
     waiting: Vec<NewPair>,
     /// By [`row_idx`] of the earlier name; empty before pairs are counted.
     rows: Vec<Row>,
+    /// Where [`ByName`] writes, kept from shard to shard.
+    leads: Vec<Lead>,
 }
 
 /// The edges out of one name.
@@ -80,8 +84,10 @@ struct Counts {
     n: u64,
 }
 
+const NO_EDGE: Counts = Counts { to: 0, people: 0, n: 0 };
+
 /// Returns the place of a node: the artificial ones, whose codes are the highest, come first.
-fn row_idx(from: u32) -> usize {
+const fn row_idx(from: u32) -> usize {
     from.wrapping_add(N_ARTIFICIAL) as usize
 }
 
@@ -116,11 +122,15 @@ impl PairTable {
         if self.rows.len() < other.rows.len() {
             std::mem::swap(&mut self.rows, &mut other.rows);
         }
+        let mut merged = Vec::new();
         for (row, other) in self.rows.iter_mut().zip(other.rows) {
             if row.edges.is_empty() {
                 row.edges = other.edges;
             } else if !other.edges.is_empty() {
-                row.edges = merged(&row.edges, &other.edges);
+                merge(&row.edges, &other.edges, &mut merged);
+                // Edges have room left from when they became more, which is faster to use than memory that is new.
+                row.edges.clear();
+                row.edges.extend_from_slice(&merged);
             }
         }
     }
@@ -128,8 +138,12 @@ impl PairTable {
     /// Counts the pairs that wait. O(pairs + names).
     #[cold]
     pub fn settle(&mut self) {
+        self.leads = Vec::new();
         let mut tally = RowTally::new(self.rows.len());
-        self.rows.iter_mut().for_each(|row| row.settle(&mut tally, &[]));
+        for row in &mut self.rows {
+            row.settle(&mut tally, &[]);
+            row.waiting = Vec::new();
+        }
         if self.waiting.is_empty() {
             return;
         }
@@ -157,7 +171,7 @@ impl PairTable {
                 tally.begin(row.edges.len() + pairs.len());
                 tally.add(&row.edges);
                 tally.count(pairs.iter().map(|(to, actor)| (*to, is_next(*actor))));
-                row.edges = tally.take();
+                tally.take(&mut row.edges);
             }
             start = end as usize;
         }
@@ -192,61 +206,71 @@ impl PairTable {
     pub fn size_bytes(&self) -> usize {
         let of_row = |row: &Row| size_of::<Counts>() * row.edges.capacity() + size_of::<Packed>() * row.waiting.capacity();
         let rows = self.rows.iter().map(of_row).sum::<usize>() + size_of::<Row>() * self.rows.capacity();
-        rows + size_of::<NewPair>() * self.waiting.capacity()
+        rows + size_of::<NewPair>() * self.waiting.capacity() + size_of::<Lead>() * self.leads.capacity()
     }
 }
 
 /// A pair of a known row: [`row_idx`] of the later node, and in the lowest bit whether it is its actor's first of this row.
 type Packed = u16;
 
+const IS_FIRST: Packed = 1;
+
 #[inline]
 fn pack(to: u32, is_first: bool) -> Packed {
-    (row_idx(to) as Packed) << 1 | Packed::from(is_first)
+    (row_idx(to) as Packed) << 1 | if is_first { IS_FIRST } else { 0 }
 }
 
 fn unpack(pair: &Packed) -> (usize, bool) {
-    (usize::from(pair >> 1), pair & 1 != 0)
+    (usize::from(pair >> 1), pair & IS_FIRST != 0)
 }
 
-/// Counts of the cases of one shard, whose pairs are put in the order of the earlier names.
+/// What a row leads to, as [`row_idx`] of the node in the lowest [`NODE_BITS`], and above it how many of its actor's rows come
+/// before.
+type Lead = u32;
+
+/// Bits that tell a node.
+const NODE_BITS: u32 = Packed::BITS - 1;
+const NODE_MASK: Lead = (1 << NODE_BITS) - 1;
+
+/// Where a row leads that is of no case: no pair leads there.
+const NOWHERE: Lead = row_idx(START) as Lead;
+
+#[inline]
+fn lead_to(lead: Lead, node: u32) -> Lead {
+    lead & !NODE_MASK | row_idx(node) as Lead
+}
+
+/// Counts of the cases of one shard, whose pairs are read in the order of the earlier names.
 ///
-/// Sixteen bits per pair are enough for that: where the pairs of each name go is known, because the index knows how many
-/// rows it has, and of the actors only matters where one ends and the next one begins.
+/// What each row leads to is written down row by row, and then looked up through the index, which has the rows of each name
+/// one after the other. Looks do not wait for each other, so this is faster than writing each pair to the place of its name.
+/// A row is its actor's first of a name where the one before in the index is farther away than the actor's first row.
 pub struct ByName<'a> {
     table: &'a mut PairTable,
-    /// Where the pairs of each name begin, shape `[names + 1]`.
-    name_starts: &'a [u32],
-    next: Vec<Next>,
-    /// In the order of the earlier names, shape `[rows]`.
-    pairs: Vec<Packed>,
+    index: Index<'a>,
+    /// Shape `[rows]`, as far as [`Self::n_led`].
+    leads: Vec<Lead>,
+    n_led: usize,
     /// The first events of cases.
     starts: Vec<Packed>,
-    last_actor: u32,
-    /// What some rows lead to, as pairs that are nobody's first.
-    later: Vec<Packed>,
-}
-
-/// Where the next pair of a name goes.
-#[derive(Clone, Copy)]
-struct Next {
-    place: u32,
-    /// Whose the last one is.
     last_actor: u32,
 }
 
 impl<'a> ByName<'a> {
-    /// Tells whether so many names are few enough.
-    pub fn fits(n_names: usize) -> bool {
-        n_names + (N_ARTIFICIAL as usize) < 1 << (Packed::BITS - 1)
+    /// Tells whether so many names, and the rows of each actor, are few enough. O(actors).
+    pub fn fits(n_names: usize, starts: &[u64], ends: &[u64]) -> bool {
+        let mut n_rows = starts.iter().zip(ends).map(|(start, end)| end - start);
+        n_names + (N_ARTIFICIAL as usize) <= NODE_MASK as usize && n_rows.all(|n_rows| n_rows < 1 << (Lead::BITS - NODE_BITS))
     }
 
-    /// Begins a shard of so many rows, whose names begin as said in [`diptych_event::index::Index`]. O(names + rows).
-    pub fn new(table: &'a mut PairTable, name_starts: &'a [u32], n_rows: usize) -> Self {
-        let next = name_starts.iter().map(|place| Next { place: *place, last_actor: NOBODY }).collect();
-        Self { table, name_starts, next, pairs: vec![0; n_rows], starts: Vec::new(), last_actor: NOBODY, later: Vec::new() }
+    /// Begins a shard of so many rows. O(1).
+    pub fn new(table: &'a mut PairTable, index: Index<'a>, n_rows: usize) -> Self {
+        let mut leads = std::mem::take(&mut table.leads);
+        leads.resize(n_rows, NOWHERE);
+        Self { table, index, leads, n_led: 0, starts: Vec::new(), last_actor: NOBODY }
     }
 
-    /// Adds the sessions of some actors, who have not been before; `names` are those of all rows of the shard, `ended_us`
+    /// Adds the sessions of some actors, who come after those before; `names` are those of all rows of the shard, `ended_us`
     /// the instants at which their runs end, and `end_of` tells where a session leads that ended at an instant.
     /// O(rows), without a branch per session.
     pub fn add_sessions<C: Code>(
@@ -258,10 +282,17 @@ impl<'a> ByName<'a> {
         end_of: impl Fn(i64) -> u32,
     ) {
         let (first, end) = (stretch.starts[0] as usize, stretch.rows_end as usize);
-        let names = &names[first..end];
-        self.later.clear();
-        self.later.extend(names[1..].iter().map(|name| pack(name.code(), false)));
-        self.later.push(0);
+        self.skip_to(first);
+        self.n_led = end;
+        let (leads, names) = (&mut self.leads[first..end], &names[first..end]);
+        let ends = stretch.starts[1..].iter().chain([&stretch.rows_end]);
+        for (start, end) in stretch.starts.iter().zip(ends) {
+            let (start, end) = (*start as usize - first, *end as usize - first);
+            let rows = leads[start..end].iter_mut().zip(&names[start + 1..]);
+            (0..).zip(rows).for_each(|(place, (lead, name))| *lead = place << NODE_BITS | row_idx(name.code()) as Lead);
+            // The last row of them all is followed by none.
+            leads[end - 1] = ((end - 1 - start) as Lead) << NODE_BITS;
+        }
         let mut n_starts = self.starts.len();
         self.starts.resize(n_starts + sessions.n_rows.len(), 0);
         let mut row = 0;
@@ -270,50 +301,79 @@ impl<'a> ByName<'a> {
             self.starts[n_starts] = pack(names[row.min(names.len() - 1)].code(), *is_first != 0);
             n_starts += usize::from(*n_rows > 0);
             row += *n_rows as usize;
-            self.later[row - 1] = pack(end_of(*ended_us), false);
+            leads[row - 1] = lead_to(leads[row - 1], end_of(*ended_us));
         }
         self.starts.truncate(n_starts);
-        let ends = stretch.starts[1..].iter().chain([&stretch.rows_end]);
-        for (start, end) in stretch.starts.iter().zip(ends) {
-            // An actor's first row is a number that no other one of the shard has.
-            let (actor, rows) = (*start as u32, *start as usize - first..*end as usize - first);
-            for (name, later) in names[rows.clone()].iter().zip(&self.later[rows]) {
-                let next = &mut self.next[name.code() as usize];
-                self.pairs[next.place as usize] = later | Packed::from(next.last_actor != actor);
-                *next = Next { place: next.place + 1, last_actor: actor };
-            }
-        }
     }
 
     /// Adds a case, from the start to its first event and from its last one to `end`. O(names).
     ///
-    /// `names` are those of its rows, at least one; the cases of one actor come together.
+    /// `actor` is the first row of the actor, and `names` are those of the case's rows, at least one, of which `first` is the
+    /// first; cases come in the order of their rows.
     #[inline]
-    pub fn add_case<C: Code>(&mut self, actor: u32, names: &[C], end: u32) {
+    pub fn add_case<C: Code>(&mut self, actor: u32, first: u32, names: &[C], end: u32) {
         self.starts.push(pack(names[0].code(), actor != self.last_actor));
         self.last_actor = actor;
-        names.windows(2).for_each(|pair| self.add(actor, pair[0].code(), pair[1].code()));
-        self.add(actor, names[names.len() - 1].code(), end);
+        self.skip_to(self.n_led.max(actor as usize));
+        let n_skipped = first as usize - self.n_led;
+        let laters = names[1..].iter().map(|name| name.code()).chain([end]);
+        // Rows of the actor between cases lead to nothing, but have their place.
+        let laters = std::iter::repeat_n(START, n_skipped).chain(laters);
+        let leads = (self.n_led as u32 - actor..).zip(&mut self.leads[self.n_led..]);
+        leads.zip(laters).for_each(|((place, lead), later)| *lead = lead_to(place << NODE_BITS, later));
+        self.n_led = first as usize + names.len();
     }
 
-    #[inline]
-    fn add(&mut self, actor: u32, from: u32, to: u32) {
-        let next = &mut self.next[from as usize];
-        self.pairs[next.place as usize] = pack(to, next.last_actor != actor);
-        *next = Next { place: next.place + 1, last_actor: actor };
+    /// Goes to a row; those passed over are nobody's, or come after their actor's last case.
+    fn skip_to(&mut self, row: usize) {
+        self.leads[self.n_led..row].fill(NOWHERE);
+        self.n_led = row;
     }
 
     /// Counts the cases that were added. O(their rows + names).
-    pub fn count(self) {
-        let n_names = self.name_starts.len().saturating_sub(1);
-        let n_nodes = row_idx(n_names as u32);
-        self.table.grow_to(n_nodes);
+    pub fn count(mut self) {
+        self.skip_to(self.leads.len());
+        let n_names = self.index.name_starts.len().saturating_sub(1) as u32;
+        self.table.grow_to(row_idx(n_names));
         let mut tally = RowTally::new(self.table.rows.len());
         self.table.rows[row_idx(START)].add(&mut tally, &self.starts);
-        let rows = &mut self.table.rows[row_idx(0)..];
-        for ((row, start), next) in rows.iter_mut().zip(self.name_starts).zip(&self.next) {
-            row.add(&mut tally, &self.pairs[*start as usize..next.place as usize]);
+        let (mut found, mut pairs) = ([0; AT_ONCE], Vec::new());
+        let of_names = self.index.name_starts.windows(2).zip(&mut self.table.rows[row_idx(0)..]);
+        let (mut first, mut end) = (0, 0);
+        for (bounds, row) in of_names {
+            let places = bounds[0] as usize..bounds[1] as usize;
+            if places.end > end {
+                // Those of many names together, as most names have few rows.
+                (first, end) = (places.start, places.end.max(self.index.rows_by_name.len().min(places.start + ROWS_AT_ONCE)));
+                look_up(&self.leads, &self.index.rows_by_name[first..end], &mut found, &mut pairs);
+            }
+            let pairs = &mut pairs[places.start - first..places.end - first];
+            if let Some(pair) = pairs.first_mut() {
+                *pair |= IS_FIRST;
+                row.add(&mut tally, pairs);
+            }
         }
+        self.table.leads = self.leads;
+    }
+}
+
+/// Leads that are loaded before any is looked at, so that many loads are under way together.
+const AT_ONCE: usize = 512;
+
+/// Rows that are looked up together, where a name has not more; what is made of them stays in the caches.
+const ROWS_AT_ONCE: usize = 1 << 15;
+
+/// Makes the pairs of some rows, ascending where they have the same name. O(rows).
+fn look_up(leads: &[Lead], rows: &[u32], found: &mut [Lead; AT_ONCE], pairs: &mut Vec<Packed>) {
+    pairs.clear();
+    let mut before = 0;
+    for rows in rows.chunks(AT_ONCE) {
+        found.iter_mut().zip(rows).for_each(|(lead, row)| *lead = leads[*row as usize]);
+        pairs.extend(found.iter().zip(rows).map(|(lead, row)| {
+            let is_first = row.wrapping_sub(before) > lead >> NODE_BITS;
+            before = *row;
+            ((lead & NODE_MASK) << 1) as Packed | Packed::from(is_first)
+        }));
     }
 }
 
@@ -344,7 +404,7 @@ const NOBODY: u32 = u32::MAX;
 
 impl RowTally {
     fn new(n_nodes: usize) -> Self {
-        let edges = vec![Counts { to: 0, people: 0, n: 0 }; n_nodes + 1];
+        let edges = vec![NO_EDGE; n_nodes + 1];
         Self { cells: vec![NO_PAIRS; n_nodes], is_dense: false, counted: vec![0; n_nodes + 1], n_counted: 0, edges, actor: 0 }
     }
 
@@ -393,8 +453,11 @@ impl RowTally {
         (self.actor, self.n_counted) = (actor, n_counted);
     }
 
-    /// Returns the edges, ascending, and leaves no counts. O(nodes) where there may be many, else O(edges log edges).
-    fn take(&mut self) -> Vec<Counts> {
+    /// Puts the edges in place of others, ascending, and leaves no counts. O(nodes) where there may be many, else
+    /// O(edges log edges).
+    fn take(&mut self, edges: &mut Vec<Counts>) {
+        edges.clear();
+        self.cells[NOWHERE as usize] = NO_PAIRS;
         let counts = |to: usize, cell: &mut Cell| {
             let Cell { n, people, .. } = std::mem::replace(cell, NO_PAIRS);
             Counts { to: to as u32, people, n }
@@ -405,18 +468,20 @@ impl RowTally {
                 self.edges[n_edges] = counts(to, cell);
                 n_edges += usize::from(self.edges[n_edges].n > 0);
             }
-            return self.edges[..n_edges].to_vec();
+            edges.extend_from_slice(&self.edges[..n_edges]);
+            return;
         }
         let counted = &mut self.counted[..self.n_counted];
         counted.sort_unstable();
-        counted.iter().map(|to| counts(*to as usize, &mut self.cells[*to as usize])).collect()
+        let taken = counted.iter().map(|to| counts(*to as usize, &mut self.cells[*to as usize]));
+        edges.extend(taken.filter(|counts| counts.n > 0));
     }
 }
 
 impl Row {
     /// Adds pairs, all of their actors; counts them when many wait. O(pairs).
     fn add(&mut self, tally: &mut RowTally, pairs: &[Packed]) {
-        if self.waiting.len() + pairs.len() < WAITING_OF_ROW {
+        if self.waiting.len() + pairs.len() < WAITING_OF_ROW.max(WAITING_PER_EDGE * self.edges.len()) {
             self.waiting.extend_from_slice(pairs);
         } else {
             self.settle(tally, pairs);
@@ -425,37 +490,39 @@ impl Row {
 
     /// Counts the pairs that wait, and then some more. O(pairs).
     fn settle(&mut self, tally: &mut RowTally, pairs: &[Packed]) {
-        let waiting = std::mem::take(&mut self.waiting);
-        if waiting.is_empty() && pairs.is_empty() {
+        if self.waiting.is_empty() && pairs.is_empty() {
             return;
         }
-        tally.begin(self.edges.len() + waiting.len() + pairs.len());
+        tally.begin(self.edges.len() + self.waiting.len() + pairs.len());
         tally.add(&self.edges);
-        tally.count(waiting.iter().map(unpack));
+        tally.count(self.waiting.iter().map(unpack));
         tally.count(pairs.iter().map(unpack));
-        self.edges = tally.take();
+        tally.take(&mut self.edges);
+        self.waiting.clear();
     }
 }
 
-/// Adds counts of other actors to those of a row. O(edges), without a branch that depends on which edges are in both.
-fn merged(one: &[Counts], other: &[Counts]) -> Vec<Counts> {
-    let mut edges = Vec::with_capacity(one.len() + other.len());
-    let (mut of_one, mut of_other) = (0, 0);
+/// Puts the sums of two rows' counts, which are of different actors, in place of `sums`. O(edges), without a branch that depends
+/// on which edges are in both.
+fn merge(one: &[Counts], other: &[Counts], sums: &mut Vec<Counts>) {
+    sums.clear();
+    sums.resize(one.len() + other.len(), NO_EDGE);
+    let (mut of_one, mut of_other, mut n_sums) = (0, 0, 0);
     while of_one < one.len() && of_other < other.len() {
         let (a, b) = (one[of_one], other[of_other]);
         let (has_a, has_b) = (a.to <= b.to, b.to <= a.to);
-        edges.push(Counts {
+        sums[n_sums] = Counts {
             to: a.to.min(b.to),
             people: a.people * u32::from(has_a) + b.people * u32::from(has_b),
             n: a.n * u64::from(has_a) + b.n * u64::from(has_b),
-        });
+        };
         of_one += usize::from(has_a);
         of_other += usize::from(has_b);
+        n_sums += 1;
     }
-    edges.extend_from_slice(&one[of_one..]);
-    edges.extend_from_slice(&other[of_other..]);
-    edges.shrink_to_fit();
-    edges
+    sums.truncate(n_sums);
+    sums.extend_from_slice(&one[of_one..]);
+    sums.extend_from_slice(&other[of_other..]);
 }
 
 impl Counts {

@@ -9,10 +9,10 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::Range;
 
-use diptych_event::Names;
 use diptych_event::index::{RowSet, RowsInParts};
 use diptych_event::time::parse_duration;
 use diptych_event::timeline::{Code, Codes};
+use diptych_event::{Names, Shard};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -212,16 +212,16 @@ impl Operator for Transitions {
         let mut total = Tally::new(&mut out.total);
         let mut split: Vec<Tally> = out.split.iter_mut().map(Tally::new).collect();
         let all_count = split.is_empty() && view.admits_all() && view.actors.is_none() && plan.repeats == Repeats::Keep;
-        if all_count && ByName::fits(plan.names.len()) {
+        if all_count && ByName::fits(plan.names.len(), view.shard.starts, view.shard.ends) {
             // The plain case, which most questions are.
             let mut edges = std::mem::take(&mut total.partial.edges);
-            let mut by_name = ByName::new(&mut edges, view.shard.index.name_starts, view.shard.n_rows());
+            let mut by_name = ByName::new(&mut edges, view.shard.index, view.shard.n_rows());
             match plan.session_gap_us.filter(|gap_us| derive::runs_tell_sessions(&view.shard, *gap_us)) {
                 Some(gap_us) => derive::for_each_sessions_of_runs(&view.shard, gap_us, |stretch, sessions| {
                     total.add_sessions(&mut by_name, &view.shard, stretch, sessions, |ended_us| end_after(plan, ended_us, gap_us));
                 }),
                 None => {
-                    for_each_case(plan, view, |actor_idx, rows, end| total.add_case(&mut by_name, actor_idx, view.shard.name, rows, end));
+                    for_each_case(plan, view, |actor_idx, rows, end| total.add_case(&mut by_name, actor_idx, &view.shard, rows, end));
                 }
             }
             by_name.count();
@@ -377,18 +377,18 @@ impl<'a> Tally<'a> {
 
     /// Adds the pairs of a case, which has at least one row.
     #[inline]
-    fn add_case(&mut self, by_name: &mut ByName, actor_idx: usize, names: Codes, rows: Range<usize>, end: u32) {
-        let actor = self.first_actor + actor_idx as u32;
+    fn add_case(&mut self, by_name: &mut ByName, actor_idx: usize, shard: &Shard, rows: Range<usize>, end: u32) {
         self.n_pairs += rows.len() as u64 + 1;
         self.n_cases += 1;
         let is_new = u64::from(self.last_case_actor != Some(actor_idx));
         self.pair_people += is_new;
         self.case_people += is_new;
         (self.last_case_actor, self.last_pair_actor) = (Some(actor_idx), Some(actor_idx));
-        match names {
-            Codes::Byte(names) => by_name.add_case(actor, &names[rows], end),
-            Codes::Short(names) => by_name.add_case(actor, &names[rows], end),
-            Codes::Long(names) => by_name.add_case(actor, &names[rows], end),
+        let (actor, first) = (shard.starts[actor_idx] as u32, rows.start as u32);
+        match shard.name {
+            Codes::Byte(names) => by_name.add_case(actor, first, &names[rows], end),
+            Codes::Short(names) => by_name.add_case(actor, first, &names[rows], end),
+            Codes::Long(names) => by_name.add_case(actor, first, &names[rows], end),
         }
     }
 
@@ -396,7 +396,7 @@ impl<'a> Tally<'a> {
     fn add_sessions(
         &mut self,
         by_name: &mut ByName,
-        shard: &diptych_event::Shard,
+        shard: &Shard,
         stretch: &Stretch,
         sessions: &SessionColumns,
         end_of: impl Fn(i64) -> u32,
