@@ -1,6 +1,6 @@
 //! What is found once among a shard's rows, when they are written, so that questions look at few of them.
 
-use std::ops::{Range, RangeInclusive};
+use std::ops::Range;
 
 use crate::time::MINUTE_US;
 use crate::timeline::{Codes, NO_CODE};
@@ -72,10 +72,10 @@ impl Clock {
         (time_us.wrapping_sub(self.base_us).cast_unsigned() >> self.shift) as u32
     }
 
-    /// Returns the first and last instant of a tick in microseconds.
-    pub fn instants(self, tick: u32) -> RangeInclusive<i64> {
-        let first_us = self.base_us.saturating_add_unsigned(u64::from(tick) << self.shift);
-        first_us..=first_us.saturating_add((1 << self.shift) - 1)
+    /// Returns the tick of any instant: below 0 or over [`u32::MAX`] where it lies before or after all that have one.
+    pub fn tick_of(self, time_us: i64) -> i64 {
+        let tick = (i128::from(time_us) - i128::from(self.base_us)) >> self.shift;
+        i64::try_from(tick).unwrap_or(if tick < 0 { i64::MIN } else { i64::MAX })
     }
 
     /// Returns how many ticks may lie between two rows that are surely at most `us` apart, if any, and how many may where
@@ -169,6 +169,47 @@ impl RowSet {
         let word = row / 64;
         let until = self.words[word] & (u64::MAX >> (63 - row % 64));
         self.before[word] as usize + until.count_ones() as usize
+    }
+}
+
+/// Rows that [`Ranks`] compares at once.
+const AT_ONCE: usize = 16;
+
+/// Ascending rows, and where among them those of each part of the shard begin.
+///
+/// Useful for: finding among which rows few others lie, where a [`RowSet`] would be made of more words than are looked at.
+/// Not useful for: many looks, or rows that are crowded in a few parts.
+#[derive(Debug)]
+pub struct Ranks<'a> {
+    rows: &'a [u32],
+    /// Shape `[parts + 1]`.
+    starts: Vec<u32>,
+    /// A part has two to this power rows.
+    shift: u32,
+}
+
+impl<'a> Ranks<'a> {
+    /// Takes some of the first `n_rows` rows. O(rows given).
+    pub fn new(n_rows: usize, rows: &'a [u32]) -> Self {
+        // Half as many in a part as are compared at once, or a little less.
+        let n_parts = (rows.len() / (AT_ONCE / 2)).max(1);
+        let shift = (n_rows / n_parts).max(1).ilog2();
+        let mut starts = vec![0; (n_rows >> shift) + 2];
+        (1..).zip(rows).for_each(|(n, row)| starts[(row >> shift) as usize + 1] = n);
+        (1..starts.len()).for_each(|part| starts[part] = starts[part].max(starts[part - 1]));
+        Self { rows, starts, shift }
+    }
+
+    /// Returns how many of the rows come before `row`, which is one of the first `n_rows`. O(log rows of its part).
+    #[inline]
+    pub fn rank(&self, row: u32) -> usize {
+        let part = (row >> self.shift) as usize;
+        let (start, end) = (self.starts[part] as usize, self.starts[part + 1] as usize);
+        match self.rows[start..].first_chunk::<AT_ONCE>() {
+            // Rows of later parts do not come before it.
+            Some(rows) if end - start <= AT_ONCE => start + rows.iter().map(|other| u32::from(*other < row)).sum::<u32>() as usize,
+            _ => start + self.rows[start..end].partition_point(|other| *other < row),
+        }
     }
 }
 
@@ -369,6 +410,19 @@ mod tests {
     }
 
     #[test]
+    fn ranks_are_found_among_few_rows_and_in_a_crowd() {
+        for n_rows in [1, 63, 200, 5_000] {
+            let is_crowd = |row: &u32| row % 7 == 3 || (1_000..1_100).contains(row);
+            for rows in [vec![], vec![0], (0..n_rows).collect(), (0..n_rows).filter(is_crowd).collect::<Vec<u32>>()] {
+                let ranks = Ranks::new(n_rows as usize, &rows);
+                for row in 0..n_rows {
+                    assert_eq!(ranks.rank(row), rows.partition_point(|other| *other < row), "{row} of {n_rows}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn ticks_bound_how_far_rows_lie_apart() {
         for (first_us, last_us) in [(0, 0), (5, 4_000_000_000), (-7, 90 * 86_400_000_000), (i64::MIN, i64::MAX), (-3, i64::MAX - 3)] {
             let span = last_us.wrapping_sub(first_us).cast_unsigned();
@@ -377,7 +431,7 @@ mod tests {
             instants.sort_unstable();
             let clock = Clock::spanning(&instants);
             for (idx, a) in instants.iter().enumerate() {
-                assert!(clock.instants(clock.tick(*a)).contains(a));
+                assert_eq!(clock.tick_of(*a), i64::from(clock.tick(*a)));
                 for b in &instants[idx..] {
                     let apart = clock.tick(*b) - clock.tick(*a);
                     for window_us in [0, 1, 1_999, 2_000, 2_001, 1 << 33, i64::MAX] {
@@ -390,6 +444,9 @@ mod tests {
             }
         }
         assert_eq!(Clock::spanning(&[]), Clock::default());
+        let clock = Clock { base_us: 1_000, shift: 3 };
+        let ticks = [(999, -1), (1_007, 0), (1_008, 1), (i64::MIN, i64::MIN / 8 - 125), (i64::MAX, i64::MAX / 8 - 125)];
+        ticks.into_iter().for_each(|(us, tick)| assert_eq!(clock.tick_of(us), tick, "{us}"));
     }
 
     #[test]

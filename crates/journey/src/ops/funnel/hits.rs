@@ -36,8 +36,8 @@ impl Hits {
     pub fn find(plan: &Plan, view: &View, owners: &Owners, entries: &[u32], is_entrant: &[bool], splits: bool) -> Self {
         let index = &view.shard.index;
         let mut lists = Lists::default();
-        for (name, bits) in (0..).zip(&plan.bits_of_name).filter(|(_, bits)| **bits != 0) {
-            lists.add(owners, index.rows_of(name), *bits, |actor| is_entrant[actor]);
+        for (name, bits) in &plan.names_of_steps {
+            lists.add(owners, index.rows_of(*name), *bits, |actor| is_entrant[actor]);
         }
         let (mut hits, set) = lists.in_order(view, splits);
         for (condition_bits, mask) in &plan.conditions {
@@ -93,11 +93,6 @@ impl Lists {
             self.actors.push(actor);
         }
         self.lists.push((bits, self.rows.len()));
-    }
-
-    /// Tells whether there is no row.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
     }
 
     /// Brings the rows in order; no attempt may start at any yet. O(rows of the lists + rows / 64).

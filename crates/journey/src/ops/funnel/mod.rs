@@ -33,8 +33,8 @@ pub struct Plan {
     rules: Rules,
     /// Labels of the steps, for people.
     labels: Vec<String>,
-    /// Bits of the steps that an event name can serve, shape `[names]`; bit [`kernel::EXCLUDED`] for exclusions.
-    bits_of_name: Vec<u32>,
+    /// The event names that can serve steps, ascending, each with the bits of these; bit [`kernel::EXCLUDED`] for exclusions.
+    names_of_steps: Vec<(u32, u32)>,
     /// Further conditions: rows that do not meet the mask lose the bit.
     conditions: Vec<(u32, MaskId)>,
     /// Column whose value must stay the same.
@@ -82,8 +82,9 @@ impl Plan {
 
     /// Returns the admitted rows of the names that attempts can start with, name by name. O(rows of the names).
     fn entries(&self, view: &View) -> Vec<u32> {
-        let names = (0..).zip(&self.bits_of_name).filter(|(_, bits)| *bits & self.rules.entry_bits() != 0);
-        let mut rows: Vec<u32> = names.flat_map(|(name, _)| view.shard.index.rows_of(name)).copied().collect();
+        let names = self.names_of_steps.iter().filter(|(_, bits)| *bits & self.rules.entry_bits() != 0);
+        let mut rows = Vec::new();
+        names.for_each(|(name, _)| rows.extend_from_slice(view.shard.index.rows_of(*name)));
         if let Some(admitted) = view.admitted {
             admitted.retain(&mut rows);
         }

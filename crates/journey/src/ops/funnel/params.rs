@@ -1,5 +1,7 @@
 //! What the asker of a funnel says, and how it is checked.
 
+use std::collections::BTreeMap;
+
 use diptych_event::time::parse_duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -154,7 +156,7 @@ impl Params {
             ));
         }
         let duration = |parameter: &str, text: &str| parse_duration(text).map_err(|what| AskError::parameter(parameter, what));
-        let mut bits_of_name = vec![0_u32; context.catalog.names.len()];
+        let mut bits_of_name = BTreeMap::new();
         let mut conditions = Vec::new();
         let steps = self.steps.iter().enumerate().map(|(k, step)| ("steps", k as u32, step));
         let exclusions = self.exclude.iter().map(|step| ("exclude", kernel::EXCLUDED, step));
@@ -162,11 +164,11 @@ impl Params {
         for (parameter, bit, step) in steps.chain(exclusions) {
             let parts = step.parts();
             for event in &parts.events {
-                let code = context.name(parameter, event)? as usize;
+                let code = context.name(parameter, event)?;
                 if parts.condition.is_some() && bit == kernel::EXCLUDED {
                     conditioned.push(code);
                 }
-                bits_of_name[code] |= 1 << bit;
+                *bits_of_name.entry(code).or_insert(0_u32) |= 1 << bit;
             }
             if let Some(condition) = &parts.condition {
                 conditions.push((1 << bit, context.mask(condition)));
@@ -190,7 +192,7 @@ impl Params {
                 window_us: duration("window", &self.window)?,
             },
             labels: self.steps.iter().map(Step::label).collect(),
-            bits_of_name,
+            names_of_steps: bits_of_name.into_iter().collect(),
             conditions,
             hold: self.hold.as_ref().map(|hold| context.column("hold", hold)).transpose()?,
             session_gap_us,

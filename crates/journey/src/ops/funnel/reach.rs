@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use diptych_event::index::RowSet;
+use diptych_event::index::{Ranks, RowSet};
 
 use super::hits::{Hits, Lists};
 use super::owners::Owners;
@@ -40,8 +40,8 @@ impl Reach {
         let n_actors = view.shard.n_actors();
         let entries = Entries::new(plan, view, owners, entries, n_groups > 0);
         let exclusions = Exclusions::new(plan, view);
+        // Steps after the first one.
         let (mut levels, mut is_told) = (vec![0_u8; n_actors], vec![true; n_actors]);
-        entries.actors[1..].iter().for_each(|actor| levels[*actor as usize] = 1);
         let clock = view.shard.index.clock;
         let (surely, possibly) = clock.at_most(plan.rules.window_us);
         let (surely, possibly) = (surely.map_or(-1, i64::from), i64::from(possibly));
@@ -50,21 +50,21 @@ impl Reach {
         let mut entry_of = entries.first_of.clone();
         let mut led_to = Vec::new();
         for k in 1..plan.rules.n_steps {
-            let set = RowSet::new(view.shard.n_rows(), before.iter().copied());
+            let ranks = Ranks::new(view.shard.n_rows(), &before);
             let rows = rows_of(plan, view, k as u32);
-            let n_before = rows.iter().map(|row| set.rank(*row as usize));
+            let n_before = rows.iter().map(|row| ranks.rank(*row));
             let found: Vec<u32> = match entry_of {
                 None => std::iter::once(0).chain(n_before.map(|n| n as u32)).collect(),
                 Some(entry_of) => std::iter::once(0).chain(n_before.map(|n| entry_of[n])).collect(),
             };
             let ticks = ticks_of(plan, view, k as u32, &rows);
-            let led = entries.lead_to(owners, &rows, &ticks, &found[1..]);
+            let led = entries.lead_to(&rows, &ticks, &found[1..]);
             for Led { row, tick, entry } in &led {
                 let (row_of_entry, tick_of_entry) = (entries.rows[*entry], entries.ticks[entry - 1]);
                 let apart = i64::from(tick.wrapping_sub(tick_of_entry));
                 let is_undisturbed = !exclusions.lie_between(row_of_entry, *row);
                 let actor = entries.actors[*entry] as usize;
-                levels[actor] = if (apart <= surely) & is_undisturbed { k as u8 + 1 } else { levels[actor] };
+                levels[actor] = if (apart <= surely) & is_undisturbed { k as u8 } else { levels[actor] };
                 // Where ticks do not tell, the person is searched.
                 is_told[actor] &= (apart <= surely) | (apart > possibly) | !is_undisturbed;
             }
@@ -72,11 +72,15 @@ impl Reach {
             (before, entry_of) = (rows, Some(found));
         }
         if plan.times != Times::None {
-            is_told.iter_mut().zip(&levels).for_each(|(is_told, level)| *is_told &= *level <= 1);
+            is_told.iter_mut().zip(&levels).for_each(|(is_told, level)| *is_told &= *level == 0);
         }
         let told = entries.told(plan, view, &levels, &is_told, &exclusions, n_groups);
         let is_searched = |actor: u32| !is_told[actor as usize] | entries.are_mixed.get(actor as usize).is_some_and(|mixed| *mixed);
-        let searched = entries.searched(plan, view, owners, &led_to, is_searched);
+        let searched = if is_told.contains(&false) || entries.are_mixed.contains(&true) {
+            entries.searched(plan, view, owners, &led_to, is_searched)
+        } else {
+            Hits::default()
+        };
         Self { told, searched, is_told }
     }
 }
@@ -87,6 +91,8 @@ struct Entries<'a> {
     rows: Vec<u32>,
     /// Positions of the actors, shape `[entries + 1]`.
     actors: Vec<u32>,
+    /// One after the last row of these actors, and of none 0; shape `[entries + 1]`.
+    ends: Vec<u32>,
     /// With `entry: first` the person's first entry, which counts instead of each; shape `[entries + 1]`.
     first_of: Option<Vec<u32>>,
     /// Groups, shape `[entries + 1]`; empty where the question does not split.
@@ -117,6 +123,7 @@ impl<'a> Entries<'a> {
         bring_in_order(&mut admitted);
         let (mut rows, mut actors) = (vec![0], vec![NOBODY]);
         owners.keep(&admitted, |actor| view.actors.is_none_or(|selected| selected[actor]), &mut rows, &mut actors);
+        let ends = actors.iter().map(|actor| view.shard.ends.get(*actor as usize).map_or(0, |end| *end as u32)).collect();
         let (mut groups, mut are_mixed) = (Vec::new(), Vec::new());
         if splits {
             are_mixed = vec![false; view.shard.n_actors()];
@@ -132,16 +139,16 @@ impl<'a> Entries<'a> {
         };
         let first_of = (plan.rules.entry == Entry::First).then(|| (0..rows.len()).map(&mut first_of).collect());
         let ticks = ticks_of(plan, view, 0, &rows[1..]);
-        Self { rows, actors, first_of, groups, are_mixed, ticks }
+        Self { rows, actors, ends, first_of, groups, are_mixed, ticks }
     }
 
     /// Keeps the rows of a step whose entries, if there is one, are the same person's. O(rows), without a branch.
-    fn lead_to(&self, owners: &Owners, rows: &[u32], ticks: &[u32], entries: &[u32]) -> Vec<Led> {
+    fn lead_to(&self, rows: &[u32], ticks: &[u32], entries: &[u32]) -> Vec<Led> {
         let (mut led, mut n) = (vec![Led::default(); rows.len()], 0);
         for ((row, tick), entry) in rows.iter().zip(ticks).zip(entries) {
-            let (actor, is_owned) = owners.of(*row);
             led[n] = Led { row: *row, tick: *tick, entry: *entry as usize };
-            n += usize::from(is_owned & (self.actors[*entry as usize] == actor as u32));
+            // No row comes before its entry.
+            n += usize::from(*row < self.ends[*entry as usize]);
         }
         led.truncate(n);
         led
@@ -150,23 +157,39 @@ impl<'a> Entries<'a> {
     /// Counts those of whom it is known how far they get, in the shape of [`Reach::told`]. O(entries), without a branch.
     fn told(&self, plan: &Plan, view: &View, levels: &[u8], is_told: &[bool], exclusions: &Exclusions, n_groups: usize) -> Vec<[u64; 2]> {
         let n_steps = plan.rules.n_steps;
-        let mut told = vec![[0; 2]; (n_groups + 1) * n_steps];
-        // Windows of entries after this are not over.
+        // Entries after this have windows that are not over.
         let over_until_us = plan.observed_until_us.saturating_sub(plan.rules.window_us);
-        for entry in 1..self.rows.len() {
-            let actor = self.actors[entry] as usize;
-            let is_last = self.actors.get(entry + 1) != Some(&self.actors[entry]);
+        let over_until = view.shard.index.clock.tick_of(over_until_us);
+        // One after the other is counted in another table, as most are counted alike, and one would wait for the other.
+        let mut told = vec![[[0; 2]; AT_ONCE]; (n_groups + 1) * n_steps];
+        for (idx, entry) in self.lasts().into_iter().enumerate() {
+            let (entry, actor) = (entry as usize, self.actors[entry as usize] as usize);
             let counts = self.first_of.as_ref().map_or(entry, |first_of| first_of[entry] as usize);
+            let tick = i64::from(self.ticks[counts - 1]);
+            let is_late = (tick > over_until) | (tick == over_until && view.shard.time_us[self.rows[counts] as usize] > over_until_us);
             let goes_on = !exclusions.lie_between(self.rows[counts], view.shard.ends[actor] as u32 - 1);
             let level = usize::from(levels[actor]);
-            let is_open = (level < n_steps) & self.is_after(view, counts, over_until_us) & goes_on;
+            let is_open = (level + 1 < n_steps) & is_late & goes_on;
             let group = match self.are_mixed.get(actor) {
                 Some(false) => n_groups.min(self.groups[entry] as usize),
                 Some(true) | None => n_groups,
             };
-            told[group * n_steps + level - 1][usize::from(is_open)] += u64::from(is_last & is_told[actor]);
+            told[group * n_steps + level][idx % AT_ONCE][usize::from(is_open)] += u64::from(is_told[actor]);
         }
-        told
+        let sum = |tables: [[u64; 2]; AT_ONCE]| tables.into_iter().fold([0; 2], |sum, table| [sum[0] + table[0], sum[1] + table[1]]);
+        told.into_iter().map(sum).collect()
+    }
+
+    /// Returns the last entry of each actor. O(entries), without a branch.
+    fn lasts(&self) -> Vec<u32> {
+        let (mut lasts, mut n) = (vec![0; self.rows.len()], 0);
+        for (entry, pair) in (0..).zip(self.actors.windows(2)) {
+            lasts[n] = entry;
+            n += usize::from(pair[0] != pair[1]);
+        }
+        lasts[n] = self.rows.len() as u32 - 1;
+        // The first one is that of none.
+        lasts[..=n].iter().copied().filter(|entry| *entry > 0).collect()
     }
 
     /// Brings the hits of some people in order. O(rows + rows / 64).
@@ -174,9 +197,6 @@ impl<'a> Entries<'a> {
         let mut lists = Lists::default();
         let entries = self.rows.iter().zip(&self.actors).skip(1);
         lists.add_of(entries.map(|(row, actor)| (*row, *actor)).filter(|(_, actor)| is_searched(*actor)), 1);
-        if lists.is_empty() {
-            return Hits::default();
-        }
         for (k, led) in (1..).zip(led_to) {
             let rows = led.iter().map(|led| (led.row, self.actors[led.entry]));
             lists.add_of(rows.filter(|(_, actor)| is_searched(*actor)), 1 << k);
@@ -187,21 +207,17 @@ impl<'a> Entries<'a> {
         hits.may_enter = hits.bits.iter().map(|bits| bits & 1 != 0).collect();
         hits
     }
-
-    /// Tells whether an entry was after an instant. O(1).
-    fn is_after(&self, view: &View, entry: usize, us: i64) -> bool {
-        let instants = view.shard.index.clock.instants(self.ticks[entry - 1]);
-        let is_known = (*instants.start() > us) | (*instants.end() <= us);
-        if is_known { *instants.start() > us } else { view.shard.time_us[self.rows[entry] as usize] > us }
-    }
 }
+
+/// Entries that are counted without one waiting for the other.
+const AT_ONCE: usize = 4;
 
 /// The rows that end attempts, if any do.
 struct Exclusions(Option<RowSet>);
 
 impl Exclusions {
     fn new(plan: &Plan, view: &View) -> Self {
-        let are_any = plan.bits_of_name.iter().any(|bits| bits & 1 << kernel::EXCLUDED != 0);
+        let are_any = names_of(plan, kernel::EXCLUDED).next().is_some();
         Self(are_any.then(|| RowSet::new(view.shard.n_rows(), rows_of(plan, view, kernel::EXCLUDED).iter().copied())))
     }
 
@@ -237,7 +253,7 @@ fn ticks_of<'a>(plan: &Plan, view: &View<'a>, bit: u32, rows: &[u32]) -> Cow<'a,
 
 /// Walks the names that can serve a step, or that are excluded.
 fn names_of(plan: &Plan, bit: u32) -> impl Iterator<Item = u32> {
-    (0..).zip(&plan.bits_of_name).filter(move |(_, bits)| **bits >> bit & 1 != 0).map(|(name, _)| name)
+    plan.names_of_steps.iter().filter(move |(_, bits)| bits >> bit & 1 != 0).map(|(name, _)| *name)
 }
 
 /// Sorts rows that are of several names.
