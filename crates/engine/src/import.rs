@@ -535,7 +535,7 @@ impl Committer<'_> {
             }
             let contents = hash::content_hashes(batch);
             for row in (0..batch.num_rows()).filter(|row| column.is_valid(*row)) {
-                let key = Key { id: hash::id_hash(self.source, column.value(row)), content: contents[row] };
+                let key = Key::new(hash::id_hash(self.source, column.value(row)), contents[row]);
                 keyed.push((key, batch_idx as u32, row as u32));
             }
         }

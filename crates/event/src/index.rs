@@ -19,7 +19,9 @@ pub struct Index<'a> {
     /// When each of these was, by `clock`, shape `[rows]`.
     pub ticks_by_name: &'a [u32],
     /// What a tick is.
-    pub clock: Clock,
+    pub clock: TickClock,
+    /// Whether each of these is its actor's first of its name, by bits from the lowest on, shape `[rows / 64]`.
+    pub first_by_name: &'a [u64],
     /// Where the rows of each name begin, shape `[names + 1]`; names that came later are no rows' here.
     pub name_starts: &'a [u32],
     /// First row of each run, ascending, shape `[runs]`.
@@ -48,14 +50,14 @@ pub struct Run {
 /// Useful for: comparing instants that lie apart, read in whatever order they are stored.
 /// Not useful for: instants within a tick or two of each other, which are to be looked up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Clock {
+pub struct TickClock {
     /// Instant of the first tick in microseconds.
     pub base_us: i64,
     /// A tick is two to this power microseconds.
     pub shift: u32,
 }
 
-impl Clock {
+impl TickClock {
     /// Makes the clock with the shortest ticks of which 2³² span some instants. O(instants).
     pub fn spanning(time_us: &[i64]) -> Self {
         let (first_us, last_us) = time_us.iter().fold((i64::MAX, i64::MIN), |(first, last), us| (first.min(*us), last.max(*us)));
@@ -286,7 +288,9 @@ pub struct OwnedIndex {
     /// As in [`Index`].
     pub ticks_by_name: Vec<u32>,
     /// As in [`Index`].
-    pub clock: Clock,
+    pub clock: TickClock,
+    /// As in [`Index`].
+    pub first_by_name: Vec<u64>,
     /// As in [`Index`].
     pub name_starts: Vec<u32>,
     /// As in [`Index`].
@@ -306,7 +310,7 @@ impl OwnedIndex {
     /// When a row has no name, or there are 2³² rows or more.
     pub fn new(starts: &[u64], ends: &[u64], time_us: &[i64], name: Codes) -> Self {
         let n_rows = u32::try_from(time_us.len()).expect("a shard has fewer than 2^32 rows");
-        let mut index = Self { clock: Clock::spanning(time_us), ..Self::default() };
+        let mut index = Self { clock: TickClock::spanning(time_us), ..Self::default() };
         for code in name.iter() {
             assert_ne!(code, NO_CODE, "every row has a name");
             // Counts stand two places further on, so that adding up leaves room for the starts to move.
@@ -318,11 +322,22 @@ impl OwnedIndex {
         }
         (1..index.name_starts.len()).for_each(|idx| index.name_starts[idx] += index.name_starts[idx - 1]);
         (index.rows_by_name, index.ticks_by_name) = (vec![0; n_rows as usize], vec![0; n_rows as usize]);
+        index.first_by_name = vec![0; time_us.len().div_ceil(64)];
+        let (mut next_starts, mut actors_first) = (starts.iter(), 0);
+        let mut next_start = next_starts.next();
+        // One after the last row of each name.
+        let mut ends_of_names = vec![0; index.name_starts.len()];
         for (row, code) in (0..n_rows).zip(name.iter()) {
+            if next_start.is_some_and(|start| *start == u64::from(row)) {
+                (actors_first, next_start) = (row, next_starts.next());
+            }
             let next = &mut index.name_starts[code as usize + 1];
-            index.rows_by_name[*next as usize] = row;
-            index.ticks_by_name[*next as usize] = index.clock.tick(time_us[row as usize]);
+            let place = *next as usize;
             *next += 1;
+            index.rows_by_name[place] = row;
+            index.ticks_by_name[place] = index.clock.tick(time_us[row as usize]);
+            let is_first = std::mem::replace(&mut ends_of_names[code as usize], row + 1) <= actors_first;
+            index.first_by_name[place / 64] |= u64::from(is_first) << (place % 64);
         }
         index.name_starts.pop();
         for (start, end) in starts.iter().zip(ends) {
@@ -347,6 +362,7 @@ impl OwnedIndex {
             rows_by_name: &self.rows_by_name,
             ticks_by_name: &self.ticks_by_name,
             clock: self.clock,
+            first_by_name: &self.first_by_name,
             name_starts: &self.name_starts,
             run_rows: &self.run_rows,
             run_is_first: &self.run_is_first,
@@ -371,9 +387,20 @@ mod tests {
         let rows: Vec<&[u32]> = (0..7).map(|name| index.rows_of(name)).collect();
         assert_eq!(rows, [&[1, 4][..], &[], &[3], &[], &[0, 2], &[], &[]]);
         assert_eq!(index.ticks_of(0), [6, 9]);
-        assert_eq!(index.clock, Clock { base_us: 1, shift: 0 });
+        assert_eq!(index.clock, TickClock { base_us: 1, shift: 0 });
+        // Rows 1 and 4 of the first name are two actors', rows 0 and 2 of the last one the first one's.
+        assert_eq!(index.first_by_name, [0b0_1111]);
         let none = OwnedIndex::new(&[], &[], &[], Codes::Short(&[]));
         assert_eq!(none.index().rows_of(0), &[] as &[u32]);
+    }
+
+    #[test]
+    fn a_row_is_its_actors_first_of_a_name_once() {
+        // The second actor has rows from 70 on, the third the last one; each has both names.
+        let names: Vec<u8> = (0..141).map(|row| u8::from(row % 3 == 0 || row == 139)).collect();
+        let owned = OwnedIndex::new(&[0, 70, 140], &[70, 140, 141], &[0; 141], Codes::Byte(&names));
+        let firsts = owned.rows_by_name.iter().enumerate().filter(|(place, _)| owned.first_by_name[place / 64] >> (place % 64) & 1 != 0);
+        assert_eq!(firsts.map(|(_, row)| *row).collect::<Vec<u32>>(), [1, 70, 140, 0, 72]);
     }
 
     #[test]
@@ -429,7 +456,7 @@ mod tests {
             let mut instants: Vec<i64> = (0..=40_u64).map(|k| first_us.wrapping_add_unsigned(span / 40 * k)).collect();
             instants.extend([last_us, first_us + i64::from(first_us < last_us), first_us.saturating_add(2_000).min(last_us)]);
             instants.sort_unstable();
-            let clock = Clock::spanning(&instants);
+            let clock = TickClock::spanning(&instants);
             for (idx, a) in instants.iter().enumerate() {
                 assert_eq!(clock.tick_of(*a), i64::from(clock.tick(*a)));
                 for b in &instants[idx..] {
@@ -443,8 +470,8 @@ mod tests {
                 }
             }
         }
-        assert_eq!(Clock::spanning(&[]), Clock::default());
-        let clock = Clock { base_us: 1_000, shift: 3 };
+        assert_eq!(TickClock::spanning(&[]), TickClock::default());
+        let clock = TickClock { base_us: 1_000, shift: 3 };
         let ticks = [(999, -1), (1_007, 0), (1_008, 1), (i64::MIN, i64::MIN / 8 - 125), (i64::MAX, i64::MAX / 8 - 125)];
         ticks.into_iter().for_each(|(us, tick)| assert_eq!(clock.tick_of(us), tick, "{us}"));
     }

@@ -2,9 +2,10 @@
 //!
 //! Sorted runs of (hash of the id, hash of the content), mapped into memory; small runs are merged as they come.
 //! Useful for: telling a replayed row from a new one, and from another row with the same id.
-//! Not useful for: finding the row. 64 bits of id hash and 64 of content make a false "same" practically impossible
-//! (below 10⁻¹⁵ at a billion events); a false "conflict" (two ids with one hash) is 0.03 % likely in 100 million
-//! events, and then one row lies in the quarantine where it can be seen.
+//! Not useful for: finding the row. With 64 bits of id hash and 32 of content, one of four billion rows that contradict an
+//! earlier one is taken for the same, and two rows with different ids for the same one in 10¹⁰ times that a billion events
+//! are imported; a false "conflict" (two ids with one hash) is 0.03 % likely in 100 million events, and then one row lies in
+//! the quarantine where it can be seen.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -27,8 +28,15 @@ use crate::workspace::{Workspace, write_atomically};
 pub struct Key {
     /// Hash of source and event id.
     pub id: u64,
-    /// Hash of the content.
-    pub content: u64,
+    /// The upper half of the hash of the content.
+    pub content: u32,
+}
+
+impl Key {
+    /// Makes the key of a row with these hashes.
+    pub fn new(id_hash: u64, content_hash: u64) -> Self {
+        Self { id: id_hash, content: (content_hash >> 32) as u32 }
+    }
 }
 
 /// What the index knows about a key.
@@ -51,6 +59,9 @@ pub struct Ids {
 
 #[derive(Serialize, Deserialize, Default)]
 struct Card {
+    /// Bytes of a key in the runs; 0 where the card was written by a version that did not say so.
+    #[serde(default)]
+    key_bytes: usize,
     /// Log files whose ids are in the runs.
     covered: BTreeSet<String>,
     /// Names of the runs, oldest first.
@@ -63,7 +74,7 @@ struct Run {
     map: Option<Mmap>,
 }
 
-const KEY_BYTES: usize = 16;
+const KEY_BYTES: usize = 12;
 
 impl Run {
     fn open(path: &Path) -> Result<Self, StoreError> {
@@ -83,8 +94,9 @@ impl Run {
 
     fn key(&self, idx: usize) -> Key {
         let bytes = &self.map.as_ref().expect("a run with keys is mapped")[idx * KEY_BYTES..][..KEY_BYTES];
-        let number = |from: usize| u64::from_le_bytes(bytes[from..from + 8].try_into().expect("8 bytes"));
-        Key { id: number(0), content: number(8) }
+        let (id, content) = bytes.split_at(8);
+        let id = u64::from_le_bytes(id.try_into().expect("8 bytes"));
+        Key { id, content: u32::from_le_bytes(content.try_into().expect("4 bytes")) }
     }
 
     /// Returns the first position from `from` on whose id is at least `id`, by doubling steps.
@@ -104,16 +116,21 @@ impl Run {
 }
 
 impl Ids {
-    /// Opens the index of a workspace; an absent or damaged one is empty and will be made again.
+    /// Opens the index of a workspace; one that is absent, damaged or of an older version is empty and will be made again.
     pub fn open(workspace: &Workspace) -> Result<Self, StoreError> {
         let folder = workspace.store("ids");
+        let card: Option<Card> = fs::read(folder.join("card.json")).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        let known = card.filter(|card| card.key_bytes == KEY_BYTES).and_then(|card| {
+            let runs: Result<Vec<Run>, StoreError> = card.runs.iter().map(|name| Run::open(&folder.join(name))).collect();
+            Some((card, runs.ok()?))
+        });
+        let (card, runs) = known.unwrap_or_else(|| {
+            // Runs that no card speaks of are of no use to anybody.
+            let _ = fs::remove_dir_all(&folder);
+            (Card { key_bytes: KEY_BYTES, ..Card::default() }, Vec::new())
+        });
         fs::create_dir_all(&folder).map_err(StoreError::io(&folder, "making the index of ids"))?;
-        let card: Card = fs::read(folder.join("card.json")).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
-        let runs: Result<Vec<Run>, StoreError> = card.runs.iter().map(|name| Run::open(&folder.join(name))).collect();
-        match runs {
-            Ok(runs) => Ok(Self { folder, card, runs }),
-            Err(_) => Ok(Self { folder, card: Card::default(), runs: Vec::new() }),
-        }
+        Ok(Self { folder, card, runs })
     }
 
     /// Tells whether the ids of a log file are in the index.
@@ -233,6 +250,6 @@ fn keys_of(batch: &RecordBatch) -> Vec<Key> {
     let contents = content_hashes(batch);
     (0..batch.num_rows())
         .filter(|row| kind.value(*row) == Kind::Event.word() && ids.is_valid(*row))
-        .map(|row| Key { id: id_hash(source.value(row), ids.value(row)), content: contents[row] })
+        .map(|row| Key::new(id_hash(source.value(row), ids.value(row)), contents[row]))
         .collect()
 }

@@ -22,7 +22,7 @@ use arrow::ipc::{Block, root_as_footer};
 use bytes::Bytes;
 use diptych_event::Names;
 use diptych_event::actors::ActorIds;
-use diptych_event::index::{Clock, Index, OwnedIndex};
+use diptych_event::index::{Index, OwnedIndex, TickClock};
 use diptych_event::timeline::{Codes, Column, ColumnKind, Shard, Values};
 use memmap2::Mmap;
 
@@ -110,7 +110,8 @@ pub struct ShardData {
 struct IndexData {
     rows_by_name: ScalarBuffer<u32>,
     ticks_by_name: ScalarBuffer<u32>,
-    clock: Clock,
+    clock: TickClock,
+    first_by_name: ScalarBuffer<u64>,
     name_starts: ScalarBuffer<u32>,
     run_rows: ScalarBuffer<u32>,
     run_is_first: ScalarBuffer<u8>,
@@ -119,9 +120,10 @@ struct IndexData {
 }
 
 /// Lists of an index in its file; the last one is its clock.
-const INDEX: [(&str, DataType); 8] = [
+const INDEX: [(&str, DataType); 9] = [
     ("rows_by_name", DataType::UInt32),
     ("ticks_by_name", DataType::UInt32),
+    ("first_by_name", DataType::UInt64),
     ("name_starts", DataType::UInt32),
     ("run_rows", DataType::UInt32),
     ("run_is_first", DataType::UInt8),
@@ -140,16 +142,17 @@ impl IndexData {
         let list = |idx: usize| batch.column(idx).as_list::<i32>().value(0);
         let numbers = |idx: usize| list(idx).as_primitive::<UInt32Type>().values().clone();
         let instants = |idx: usize| list(idx).as_primitive::<Int64Type>().values().clone();
-        let clock = instants(7);
+        let clock = instants(8);
         Self {
             rows_by_name: numbers(0),
             ticks_by_name: numbers(1),
-            clock: Clock { base_us: clock[0], shift: clock[1] as u32 },
-            name_starts: numbers(2),
-            run_rows: numbers(3),
-            run_is_first: list(4).as_primitive::<UInt8Type>().values().clone(),
-            run_began_us: instants(5),
-            run_ended_us: instants(6),
+            clock: TickClock { base_us: clock[0], shift: clock[1] as u32 },
+            first_by_name: list(2).as_primitive::<UInt64Type>().values().clone(),
+            name_starts: numbers(3),
+            run_rows: numbers(4),
+            run_is_first: list(5).as_primitive::<UInt8Type>().values().clone(),
+            run_began_us: instants(6),
+            run_ended_us: instants(7),
         }
     }
 
@@ -163,6 +166,7 @@ impl IndexData {
         let columns = vec![
             numbers(&self.rows_by_name)?,
             numbers(&self.ticks_by_name)?,
+            list(Arc::new(UInt64Array::new(self.first_by_name.clone(), None)))?,
             numbers(&self.name_starts)?,
             numbers(&self.run_rows)?,
             list(Arc::new(UInt8Array::new(self.run_is_first.clone(), None)))?,
@@ -178,6 +182,7 @@ impl IndexData {
             rows_by_name: &self.rows_by_name,
             ticks_by_name: &self.ticks_by_name,
             clock: self.clock,
+            first_by_name: &self.first_by_name,
             name_starts: &self.name_starts,
             run_rows: &self.run_rows,
             run_is_first: &self.run_is_first,
@@ -193,6 +198,7 @@ impl From<OwnedIndex> for IndexData {
             rows_by_name: owned.rows_by_name.into(),
             ticks_by_name: owned.ticks_by_name.into(),
             clock: owned.clock,
+            first_by_name: owned.first_by_name.into(),
             name_starts: owned.name_starts.into(),
             run_rows: owned.run_rows.into(),
             run_is_first: owned.run_is_first.into(),

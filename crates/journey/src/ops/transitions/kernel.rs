@@ -61,7 +61,7 @@ pub struct PairTable {
     /// By [`row_idx`] of the earlier name; empty before pairs are counted.
     rows: Vec<Row>,
     /// Where [`ByName`] writes, kept from shard to shard.
-    leads: Vec<Lead>,
+    leads: Vec<Packed>,
 }
 
 /// The edges out of one name.
@@ -206,50 +206,34 @@ impl PairTable {
     pub fn size_bytes(&self) -> usize {
         let of_row = |row: &Row| size_of::<Counts>() * row.edges.capacity() + size_of::<Packed>() * row.waiting.capacity();
         let rows = self.rows.iter().map(of_row).sum::<usize>() + size_of::<Row>() * self.rows.capacity();
-        rows + size_of::<NewPair>() * self.waiting.capacity() + size_of::<Lead>() * self.leads.capacity()
+        rows + size_of::<NewPair>() * self.waiting.capacity() + size_of::<Packed>() * self.leads.capacity()
     }
 }
 
 /// A pair of a known row: [`row_idx`] of the later node, and in the lowest bit whether it is its actor's first of this row.
 type Packed = u16;
 
-const IS_FIRST: Packed = 1;
-
 #[inline]
 fn pack(to: u32, is_first: bool) -> Packed {
-    (row_idx(to) as Packed) << 1 | if is_first { IS_FIRST } else { 0 }
+    (row_idx(to) as Packed) << 1 | Packed::from(is_first)
 }
 
 fn unpack(pair: &Packed) -> (usize, bool) {
-    (usize::from(pair >> 1), pair & IS_FIRST != 0)
+    (usize::from(pair >> 1), pair & 1 != 0)
 }
-
-/// What a row leads to, as [`row_idx`] of the node in the lowest [`NODE_BITS`], and above it how many of its actor's rows come
-/// before.
-type Lead = u32;
-
-/// Bits that tell a node.
-const NODE_BITS: u32 = Packed::BITS - 1;
-const NODE_MASK: Lead = (1 << NODE_BITS) - 1;
 
 /// Where a row leads that is of no case: no pair leads there.
-const NOWHERE: Lead = row_idx(START) as Lead;
-
-#[inline]
-fn lead_to(lead: Lead, node: u32) -> Lead {
-    lead & !NODE_MASK | row_idx(node) as Lead
-}
+const NOWHERE: Packed = (row_idx(START) as Packed) << 1;
 
 /// Counts of the cases of one shard, whose pairs are read in the order of the earlier names.
 ///
 /// What each row leads to is written down row by row, and then looked up through the index, which has the rows of each name
 /// one after the other. Looks do not wait for each other, so this is faster than writing each pair to the place of its name.
-/// A row is its actor's first of a name where the one before in the index is farther away than the actor's first row.
 pub struct ByName<'a> {
     table: &'a mut PairTable,
     index: Index<'a>,
-    /// Shape `[rows]`, as far as [`Self::n_led`].
-    leads: Vec<Lead>,
+    /// What rows lead to, as pairs that are nobody's first; shape `[rows]`, as far as [`Self::n_led`].
+    leads: Vec<Packed>,
     n_led: usize,
     /// The first events of cases.
     starts: Vec<Packed>,
@@ -257,10 +241,9 @@ pub struct ByName<'a> {
 }
 
 impl<'a> ByName<'a> {
-    /// Tells whether so many names, and the rows of each actor, are few enough. O(actors).
-    pub fn fits(n_names: usize, starts: &[u64], ends: &[u64]) -> bool {
-        let mut n_rows = starts.iter().zip(ends).map(|(start, end)| end - start);
-        n_names + (N_ARTIFICIAL as usize) <= NODE_MASK as usize && n_rows.all(|n_rows| n_rows < 1 << (Lead::BITS - NODE_BITS))
+    /// Tells whether so many names are few enough.
+    pub fn fits(n_names: usize) -> bool {
+        n_names + (N_ARTIFICIAL as usize) < 1 << (Packed::BITS - 1)
     }
 
     /// Begins a shard of so many rows. O(1).
@@ -285,14 +268,7 @@ impl<'a> ByName<'a> {
         self.skip_to(first);
         self.n_led = end;
         let (leads, names) = (&mut self.leads[first..end], &names[first..end]);
-        let ends = stretch.starts[1..].iter().chain([&stretch.rows_end]);
-        for (start, end) in stretch.starts.iter().zip(ends) {
-            let (start, end) = (*start as usize - first, *end as usize - first);
-            let rows = leads[start..end].iter_mut().zip(&names[start + 1..]);
-            (0..).zip(rows).for_each(|(place, (lead, name))| *lead = place << NODE_BITS | row_idx(name.code()) as Lead);
-            // The last row of them all is followed by none.
-            leads[end - 1] = ((end - 1 - start) as Lead) << NODE_BITS;
-        }
+        leads.iter_mut().zip(&names[1..]).for_each(|(lead, name)| *lead = pack(name.code(), false));
         let mut n_starts = self.starts.len();
         self.starts.resize(n_starts + sessions.n_rows.len(), 0);
         let mut row = 0;
@@ -301,30 +277,26 @@ impl<'a> ByName<'a> {
             self.starts[n_starts] = pack(names[row.min(names.len() - 1)].code(), *is_first != 0);
             n_starts += usize::from(*n_rows > 0);
             row += *n_rows as usize;
-            leads[row - 1] = lead_to(leads[row - 1], end_of(*ended_us));
+            leads[row - 1] = pack(end_of(*ended_us), false);
         }
         self.starts.truncate(n_starts);
     }
 
     /// Adds a case, from the start to its first event and from its last one to `end`. O(names).
     ///
-    /// `actor` is the first row of the actor, and `names` are those of the case's rows, at least one, of which `first` is the
-    /// first; cases come in the order of their rows.
+    /// `names` are those of its rows, at least one, of which `first` is the first; cases come in the order of their rows, and
+    /// those of one actor together.
     #[inline]
-    pub fn add_case<C: Code>(&mut self, actor: u32, first: u32, names: &[C], end: u32) {
+    pub fn add_case<C: Code>(&mut self, actor: u32, first: usize, names: &[C], end: u32) {
         self.starts.push(pack(names[0].code(), actor != self.last_actor));
         self.last_actor = actor;
-        self.skip_to(self.n_led.max(actor as usize));
-        let n_skipped = first as usize - self.n_led;
+        self.skip_to(first);
+        self.n_led += names.len();
         let laters = names[1..].iter().map(|name| name.code()).chain([end]);
-        // Rows of the actor between cases lead to nothing, but have their place.
-        let laters = std::iter::repeat_n(START, n_skipped).chain(laters);
-        let leads = (self.n_led as u32 - actor..).zip(&mut self.leads[self.n_led..]);
-        leads.zip(laters).for_each(|((place, lead), later)| *lead = lead_to(place << NODE_BITS, later));
-        self.n_led = first as usize + names.len();
+        self.leads[first..self.n_led].iter_mut().zip(laters).for_each(|(lead, later)| *lead = pack(later, false));
     }
 
-    /// Goes to a row; those passed over are nobody's, or come after their actor's last case.
+    /// Goes to a row; those passed over are of no case.
     fn skip_to(&mut self, row: usize) {
         self.leads[self.n_led..row].fill(NOWHERE);
         self.n_led = row;
@@ -337,21 +309,17 @@ impl<'a> ByName<'a> {
         self.table.grow_to(row_idx(n_names));
         let mut tally = RowTally::new(self.table.rows.len());
         self.table.rows[row_idx(START)].add(&mut tally, &self.starts);
-        let (mut found, mut pairs) = ([0; AT_ONCE], Vec::new());
-        let of_names = self.index.name_starts.windows(2).zip(&mut self.table.rows[row_idx(0)..]);
-        let (mut first, mut end) = (0, 0);
-        for (bounds, row) in of_names {
+        let (rows_by_name, first_by_name) = (self.index.rows_by_name, self.index.first_by_name);
+        let (mut looked_up, mut pairs) = (0..0, Vec::new());
+        for (bounds, row) in self.index.name_starts.windows(2).zip(&mut self.table.rows[row_idx(0)..]) {
             let places = bounds[0] as usize..bounds[1] as usize;
-            if places.end > end {
-                // Those of many names together, as most names have few rows.
-                (first, end) = (places.start, places.end.max(self.index.rows_by_name.len().min(places.start + ROWS_AT_ONCE)));
-                look_up(&self.leads, &self.index.rows_by_name[first..end], &mut found, &mut pairs);
+            if places.end > looked_up.end {
+                // Those of many names together, as most names have few rows; from where a word of bits begins.
+                let end = places.end.max(places.start + ROWS_AT_ONCE).min(rows_by_name.len());
+                looked_up = places.start / 64 * 64..end;
+                look_up(&self.leads, &rows_by_name[looked_up.clone()], &first_by_name[looked_up.start / 64..], &mut pairs);
             }
-            let pairs = &mut pairs[places.start - first..places.end - first];
-            if let Some(pair) = pairs.first_mut() {
-                *pair |= IS_FIRST;
-                row.add(&mut tally, pairs);
-            }
+            row.add(&mut tally, &pairs[places.start - looked_up.start..places.end - looked_up.start]);
         }
         self.table.leads = self.leads;
     }
@@ -363,17 +331,16 @@ const AT_ONCE: usize = 512;
 /// Rows that are looked up together, where a name has not more; what is made of them stays in the caches.
 const ROWS_AT_ONCE: usize = 1 << 15;
 
-/// Makes the pairs of some rows, ascending where they have the same name. O(rows).
-fn look_up(leads: &[Lead], rows: &[u32], found: &mut [Lead; AT_ONCE], pairs: &mut Vec<Packed>) {
+/// Makes the pairs of some rows; the lowest bit of `firsts` tells whether the first of them is its actor's first of its name.
+/// O(rows).
+fn look_up(leads: &[Packed], rows: &[u32], firsts: &[u64], pairs: &mut Vec<Packed>) {
+    let mut found = [0; AT_ONCE];
     pairs.clear();
-    let mut before = 0;
-    for rows in rows.chunks(AT_ONCE) {
+    for (rows, firsts) in rows.chunks(AT_ONCE).zip(firsts.chunks(AT_ONCE / 64)) {
         found.iter_mut().zip(rows).for_each(|(lead, row)| *lead = leads[*row as usize]);
-        pairs.extend(found.iter().zip(rows).map(|(lead, row)| {
-            let is_first = row.wrapping_sub(before) > lead >> NODE_BITS;
-            before = *row;
-            ((lead & NODE_MASK) << 1) as Packed | Packed::from(is_first)
-        }));
+        for (leads, firsts) in found[..rows.len()].chunks(64).zip(firsts) {
+            pairs.extend((0..).zip(leads).map(|(bit, lead)| lead | (firsts >> bit & 1) as Packed));
+        }
     }
 }
 
@@ -457,7 +424,7 @@ impl RowTally {
     /// O(edges log edges).
     fn take(&mut self, edges: &mut Vec<Counts>) {
         edges.clear();
-        self.cells[NOWHERE as usize] = NO_PAIRS;
+        self.cells[row_idx(START)] = NO_PAIRS;
         let counts = |to: usize, cell: &mut Cell| {
             let Cell { n, people, .. } = std::mem::replace(cell, NO_PAIRS);
             Counts { to: to as u32, people, n }

@@ -212,7 +212,7 @@ impl Operator for Transitions {
         let mut total = Tally::new(&mut out.total);
         let mut split: Vec<Tally> = out.split.iter_mut().map(Tally::new).collect();
         let all_count = split.is_empty() && view.admits_all() && view.actors.is_none() && plan.repeats == Repeats::Keep;
-        if all_count && ByName::fits(plan.names.len(), view.shard.starts, view.shard.ends) {
+        if all_count && ByName::fits(plan.names.len()) {
             // The plain case, which most questions are.
             let mut edges = std::mem::take(&mut total.partial.edges);
             let mut by_name = ByName::new(&mut edges, view.shard.index, view.shard.n_rows());
@@ -384,7 +384,7 @@ impl<'a> Tally<'a> {
         self.pair_people += is_new;
         self.case_people += is_new;
         (self.last_case_actor, self.last_pair_actor) = (Some(actor_idx), Some(actor_idx));
-        let (actor, first) = (shard.starts[actor_idx] as u32, rows.start as u32);
+        let (actor, first) = (actor_idx as u32, rows.start);
         match shard.name {
             Codes::Byte(names) => by_name.add_case(actor, first, &names[rows], end),
             Codes::Short(names) => by_name.add_case(actor, first, &names[rows], end),
