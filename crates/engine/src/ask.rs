@@ -442,6 +442,7 @@ impl Asking<'_> {
             Ok(())
         })?;
         let mut counts: Vec<AnyTotals> = counts.into_iter().map(|count| count.into_inner().expect(NO_PANIC)).collect();
+        operator.share(&self.plan, &mut counts);
         std::thread::scope(|scope| {
             let (plan, (first, others)) = (&self.plan, counts.split_first_mut().expect("there is a thread"));
             others.iter_mut().for_each(|count| drop(scope.spawn(move || operator.settle(plan, count))));

@@ -668,6 +668,9 @@ pub trait Operator: Sync + 'static {
     fn empty(&self, plan: &Self::Plan) -> Self::Partial;
     /// Adds what one shard holds.
     fn scan(&self, plan: &Self::Plan, view: &View, out: &mut Groups<Self::Partial>);
+    /// Hands counts from thread to thread when all shards are scanned, so that each finishes another part of all; merged, they
+    /// are what they would have been.
+    fn share(&self, _plan: &Self::Plan, _partials: &mut [&mut Self::Partial]) {}
     /// Finishes what was put off while shards were scanned; each thread does so with its own counts, before they are merged.
     fn settle(&self, _plan: &Self::Plan, _partial: &mut Self::Partial) {}
     /// Adds `other` to `total`.
@@ -699,6 +702,8 @@ pub trait AnyOperator: Sync {
     fn plan(&self, params: serde_json::Value, context: &mut Context) -> Result<(AnyPlan, serde_json::Value), AskError>;
     /// Adds what one shard holds to `total`; `labels` are those of the shard's groups, none when the question does not split.
     fn scan(&self, plan: &AnyPlan, view: &View, labels: &[Option<String>], total: &mut AnyTotals);
+    /// Hands counts of everything, but not of groups, from thread to thread.
+    fn share(&self, plan: &AnyPlan, totals: &mut [AnyTotals]);
     /// Finishes what was put off while shards were scanned.
     fn settle(&self, plan: &AnyPlan, total: &mut AnyTotals);
     /// Adds totals.
@@ -782,6 +787,12 @@ impl<O: Operator> AnyOperator for O {
         Operator::scan(self, plan, view, &mut groups);
         totals.total = groups.total;
         merge_groups(self, plan, totals, labels.iter().cloned().zip(groups.split));
+    }
+
+    fn share(&self, plan: &AnyPlan, totals: &mut [AnyTotals]) {
+        let totals = totals.iter_mut().map(|total| total.0.downcast_mut::<Totals<O::Partial>>().expect(WRONG_TYPE));
+        let mut partials: Vec<&mut O::Partial> = totals.map(|totals| &mut totals.total).collect();
+        Operator::share(self, plan_of::<O>(plan), &mut partials);
     }
 
     fn settle(&self, plan: &AnyPlan, total: &mut AnyTotals) {

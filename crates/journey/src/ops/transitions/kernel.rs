@@ -71,6 +71,8 @@ struct Row {
     edges: Vec<Counts>,
     /// Pairs that are not counted yet: all that some actors have of this row.
     waiting: Vec<Packed>,
+    /// What other tables had of this row, of other actors.
+    others: Vec<Row>,
 }
 
 /// Counts of the edge to one node.
@@ -115,6 +117,20 @@ impl PairTable {
         }
     }
 
+    /// Hands rows from table to table, so that each is in one of them. O(names × tables).
+    pub fn share(tables: &mut [&mut PairTable]) {
+        let n_rows = tables.iter().map(|table| table.rows.len()).max().unwrap_or(0);
+        tables.iter_mut().for_each(|table| table.grow_to(n_rows));
+        for idx in 0..n_rows {
+            // Neighbours go to different tables, as frequent names often are neighbours.
+            let owner = idx % tables.len();
+            let rows: Vec<Row> = tables.iter_mut().map(|table| std::mem::take(&mut table.rows[idx])).collect();
+            let mut rows = rows.into_iter().filter(|row| !row.is_empty());
+            tables[owner].rows[idx] = rows.next().unwrap_or_default();
+            tables[owner].rows[idx].others.extend(rows);
+        }
+    }
+
     /// Adds counts of other actors. O(edges + names) where no pair waits.
     pub fn merge(&mut self, mut other: PairTable) {
         self.settle();
@@ -141,8 +157,8 @@ impl PairTable {
         self.leads = Vec::new();
         let mut tally = RowTally::new(self.rows.len());
         for row in &mut self.rows {
-            row.settle(&mut tally, &[]);
-            row.waiting = Vec::new();
+            row.settle(&mut tally);
+            (row.waiting, row.others) = Default::default();
         }
         if self.waiting.is_empty() {
             return;
@@ -179,7 +195,7 @@ impl PairTable {
 
     /// Returns the table with no pair waiting. O(names) where none does.
     pub fn settled(&self) -> Cow<'_, PairTable> {
-        if self.waiting.is_empty() && self.rows.iter().all(|row| row.waiting.is_empty()) {
+        if self.waiting.is_empty() && self.rows.iter().all(Row::is_settled) {
             return Cow::Borrowed(self);
         }
         let mut settled = self.clone();
@@ -204,8 +220,7 @@ impl PairTable {
 
     /// Returns the bytes that it takes. O(names).
     pub fn size_bytes(&self) -> usize {
-        let of_row = |row: &Row| size_of::<Counts>() * row.edges.capacity() + size_of::<Packed>() * row.waiting.capacity();
-        let rows = self.rows.iter().map(of_row).sum::<usize>() + size_of::<Row>() * self.rows.capacity();
+        let rows = self.rows.iter().map(Row::size_bytes).sum::<usize>() + size_of::<Row>() * self.rows.capacity();
         rows + size_of::<NewPair>() * self.waiting.capacity() + size_of::<Packed>() * self.leads.capacity()
     }
 }
@@ -451,21 +466,40 @@ impl Row {
         if self.waiting.len() + pairs.len() < WAITING_OF_ROW.max(WAITING_PER_EDGE * self.edges.len()) {
             self.waiting.extend_from_slice(pairs);
         } else {
-            self.settle(tally, pairs);
+            self.settle_with(tally, pairs);
         }
     }
 
-    /// Counts the pairs that wait, and then some more. O(pairs).
-    fn settle(&mut self, tally: &mut RowTally, pairs: &[Packed]) {
-        if self.waiting.is_empty() && pairs.is_empty() {
-            return;
+    /// Counts the pairs that wait. O(pairs + edges).
+    fn settle(&mut self, tally: &mut RowTally) {
+        if !self.is_settled() {
+            self.settle_with(tally, &[]);
         }
-        tally.begin(self.edges.len() + self.waiting.len() + pairs.len());
-        tally.add(&self.edges);
-        tally.count(self.waiting.iter().map(unpack));
+    }
+
+    /// Counts the pairs that wait, and then some more. O(pairs + edges).
+    fn settle_with(&mut self, tally: &mut RowTally, pairs: &[Packed]) {
+        let rows = || std::iter::once(&*self).chain(&self.others);
+        tally.begin(pairs.len() + rows().map(|row| row.edges.len() + row.waiting.len()).sum::<usize>());
+        rows().for_each(|row| tally.add(&row.edges));
+        rows().for_each(|row| tally.count(row.waiting.iter().map(unpack)));
         tally.count(pairs.iter().map(unpack));
         tally.take(&mut self.edges);
         self.waiting.clear();
+        self.others.clear();
+    }
+
+    fn is_settled(&self) -> bool {
+        self.waiting.is_empty() && self.others.is_empty()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.edges.is_empty() && self.is_settled()
+    }
+
+    fn size_bytes(&self) -> usize {
+        let others = self.others.iter().map(|row| size_of::<Row>() + row.size_bytes());
+        size_of::<Counts>() * self.edges.capacity() + size_of::<Packed>() * self.waiting.capacity() + others.sum::<usize>()
     }
 }
 

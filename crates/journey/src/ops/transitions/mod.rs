@@ -239,6 +239,11 @@ impl Operator for Transitions {
         out.total.n_scanned = n_scanned.expect("fewer than 2^32 actors");
     }
 
+    fn share(&self, _plan: &Plan, partials: &mut [&mut Partial]) {
+        let mut tables: Vec<&mut PairTable> = partials.iter_mut().map(|partial| &mut partial.edges).collect();
+        PairTable::share(&mut tables);
+    }
+
     fn settle(&self, _plan: &Plan, partial: &mut Partial) {
         partial.edges.settle();
     }

@@ -191,6 +191,17 @@ fn cases_counted_by_name_are_the_pairs_of_their_rows() {
         by_name.count();
     }
     assert_eq!(sorted(&from_index), sorted(&by_pair));
+    let (mut one, mut other, mut third) = (from_index.clone(), by_pair.clone(), PairTable::default());
+    PairTable::share(&mut [&mut third, &mut one, &mut other]);
+    assert!([&one, &other, &third].iter().all(|table| table.settled().n_edges() > 0));
+    let mut shared = vec![one, other];
+    shared.iter_mut().for_each(PairTable::settle);
+    let mut from_all = shared.into_iter().fold(third, |mut total, table| {
+        total.merge(table);
+        total
+    });
+    from_all.settle();
+    assert!(sorted(&from_all).iter().zip(sorted(&by_pair)).all(|(twice, once)| twice.n == 2 * once.n && twice.people == 2 * once.people));
     for (mut into, from) in [(from_index.clone(), by_pair.clone()), (by_pair.clone(), from_index)] {
         into.merge(from);
         assert!(sorted(&into).iter().zip(sorted(&by_pair)).all(|(twice, once)| twice.n == 2 * once.n && twice.people == 2 * once.people));
