@@ -169,3 +169,32 @@ fn many_small_imports_make_few_segments() {
     let whole = imported(&[lines], "2");
     assert_eq!(all_answers(dir.path(), "1"), all_answers(whole.path(), "1"));
 }
+
+#[test]
+fn rows_without_a_text_are_a_group_whichever_segment_they_are_in() {
+    let line = |id: u32, device: &str, product: &str| format!("e{id},{},,a{id},view,1,{device},{product},", 1_000_000 * i64::from(id));
+    // The first file misses a device and no product, the second one a product and no device; the first one is so much larger
+    // that each has a segment.
+    let first = (1..=12).map(|id| line(id, if id == 2 { "" } else { "phone" }, if id == 3 { "cap" } else { "hat" }));
+    let parts = [first.collect(), vec![line(13, "phone", ""), line(14, "laptop", "hat")]];
+    let groups = |n_parts: usize, by: &str| -> Vec<(Option<String>, u64)> {
+        let dir = imported(&parts[..n_parts], "2");
+        assert_eq!(segments(dir.path()).len(), n_parts);
+        let answer = ask(dir.path(), "funnel", &["--params", r#"{"steps":["view"]}"#, "--by", by]);
+        let groups = answer["groups"].as_array().unwrap().iter();
+        groups.map(|group| (group["group"].as_str().map(str::to_owned), cell(group, "step:1")["people"].as_u64().unwrap())).collect()
+    };
+    let of = |groups: &[(&str, u64)], missing: u64| -> Vec<(Option<String>, u64)> {
+        let mut groups: Vec<_> = groups.iter().map(|(group, n)| (Some((*group).to_owned()), *n)).collect();
+        groups.extend((missing > 0).then_some((None, missing)));
+        groups
+    };
+    let sorted = |mut groups: Vec<(Option<String>, u64)>| {
+        groups.sort();
+        groups
+    };
+    assert_eq!(sorted(groups(1, "device")), sorted(of(&[("phone", 11)], 1)));
+    assert_eq!(sorted(groups(1, "product")), sorted(of(&[("hat", 11), ("cap", 1)], 0)));
+    assert_eq!(sorted(groups(2, "device")), sorted(of(&[("phone", 12), ("laptop", 1)], 1)));
+    assert_eq!(sorted(groups(2, "product")), sorted(of(&[("hat", 12), ("cap", 1)], 1)));
+}
