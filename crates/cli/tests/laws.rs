@@ -198,3 +198,32 @@ fn rows_without_a_text_are_a_group_whichever_segment_they_are_in() {
     assert_eq!(sorted(groups(2, "device")), sorted(of(&[("phone", 12), ("laptop", 1)], 1)));
     assert_eq!(sorted(groups(2, "product")), sorted(of(&[("hat", 12), ("cap", 1)], 1)));
 }
+
+#[test]
+fn whole_numbers_are_the_same_however_wide_they_are_held() {
+    let line = |(id, size): (usize, &Option<i64>)| {
+        let size = size.map(|size| size.to_string()).unwrap_or_default();
+        format!("e{id},{},,a{id},view,1,phone,hat,{size}", 1_000_000 * id)
+    };
+    // A byte, two, four and eight hold how far they lie above the least one, with one to spare for a missing one.
+    for wide in [&[-5, 249][..], &[250], &[-100_000, 4_000_000_000], &[i64::MAX, i64::MIN + 1]] {
+        let sizes: Vec<Option<i64>> = (0..12).map(|size| (size != 4).then_some(size)).chain(wide.iter().copied().map(Some)).collect();
+        let lines: Vec<String> = sizes.iter().enumerate().map(line).collect();
+        // The last ones in a segment of their own, and in one that has all.
+        for (n_first, n_segments) in [(12, 2), (3, 1)] {
+            let dir = imported(&[lines[..n_first].to_vec(), lines[n_first..].to_vec()], "2");
+            assert_eq!(segments(dir.path()).len(), n_segments);
+            let people = |condition: &str| {
+                let answer = ask(dir.path(), "funnel", &["--params", r#"{"steps":["view"]}"#, "--where", condition]);
+                cell(&answer, "step:1")["people"].as_u64().unwrap()
+            };
+            for bound in sizes.iter().flatten() {
+                let count = |holds: &dyn Fn(i64) -> bool| sizes.iter().flatten().filter(|size| holds(**size)).count() as u64;
+                assert_eq!(people(&format!("size >= {bound}")), count(&|size| size >= *bound), "{bound} of {wide:?}");
+                assert_eq!(people(&format!("size < {bound}")), count(&|size| size < *bound), "{bound} of {wide:?}");
+                assert_eq!(people(&format!("abs(size) = abs({bound})")), count(&|size| size.abs() == bound.abs()), "{bound} of {wide:?}");
+            }
+            assert_eq!(people("size is null"), 1);
+        }
+    }
+}

@@ -595,7 +595,7 @@ fn text_code(shard: &Shard, column: usize, row: usize) -> u32 {
 
 fn integer(shard: &Shard, column: usize, row: usize) -> i64 {
     match shard.columns[column].values {
-        Values::Integer(numbers) => numbers[row],
+        Values::Integer(numbers) => numbers.get(row).unwrap_or(i64::MIN),
         Values::Text(_) | Values::Number(_) => i64::MIN,
     }
 }
@@ -603,7 +603,7 @@ fn integer(shard: &Shard, column: usize, row: usize) -> i64 {
 fn value(shard: &Shard, column: usize, row: usize) -> DealtValue {
     match shard.columns[column].values {
         Values::Text(codes) => DealtValue::Text(codes.get(row)),
-        Values::Integer(numbers) => DealtValue::Integer(numbers[row]),
+        Values::Integer(numbers) => DealtValue::Integer(numbers.get(row).unwrap_or(i64::MIN)),
         Values::Number(numbers) => DealtValue::Number(numbers[row]),
     }
 }

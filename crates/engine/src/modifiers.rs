@@ -15,7 +15,7 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef, TimeUnit, UInt32Type};
 use diptych_event::time::Zone;
-use diptych_event::timeline::{NO_CODE, Values};
+use diptych_event::timeline::{Integers, NO_CODE, Values};
 use diptych_event::{Names, Shard};
 use diptych_journey::seam::{Condition, Mask, PerRow, Texts};
 use diptych_store::relations::ProfileValue;
@@ -244,10 +244,7 @@ impl RowColumns {
                     }
                     _ => match shard.columns[idx - FIXED.len()].values {
                         Values::Text(codes) => coded(codes.iter(), self.dictionaries[idx - FIXED.len()].array()),
-                        Values::Integer(numbers) => {
-                            Ok(Arc::new(numbers.iter().map(|number| (*number != i64::MIN).then_some(*number)).collect::<Int64Array>())
-                                as ArrayRef)
-                        }
+                        Values::Integer(numbers) => Ok(Arc::new(numbers.of_rows(0..shard.n_rows()).collect::<Int64Array>()) as ArrayRef),
                         Values::Number(numbers) => {
                             Ok(Arc::new(numbers.iter().map(|number| (!number.is_nan()).then_some(*number)).collect::<Float64Array>())
                                 as ArrayRef)
@@ -289,7 +286,7 @@ impl RowColumns {
     }
 
     /// Returns a column of whole numbers.
-    fn numbers<'a>(&self, shard: &Shard<'a>, column: &str) -> &'a [i64] {
+    fn numbers<'a>(&self, shard: &Shard<'a>, column: &str) -> Integers<'a> {
         let idx = self.position(column).expect("the column was found when it was compiled");
         match shard.columns[idx].values {
             Values::Integer(numbers) => numbers,

@@ -259,7 +259,7 @@ impl Workbench {
                 });
             }
             let revenue = revenue.map(|column| match shard.columns[column].values {
-                Values::Integer(numbers) => numbers[rows.clone()].iter().filter(|cents| **cents != i64::MIN).sum(),
+                Values::Integer(numbers) => numbers.of_rows(rows.clone()).flatten().sum(),
                 Values::Text(_) | Values::Number(_) => 0,
             });
             let mut members: Vec<Member> = self.members(&account, &relations, &identity);
@@ -408,7 +408,7 @@ fn is_property(column: &ColumnSpec) -> bool {
 fn value_at(shard: &Shard, column: usize, row: usize, texts: &Names) -> Option<Value> {
     match shard.columns[column].values {
         Values::Text(codes) => Some(codes.get(row)).filter(|code| *code != NO_CODE).map(|code| texts.text(code).into()),
-        Values::Integer(numbers) => Some(numbers[row]).filter(|number| *number != i64::MIN).map(Value::from),
+        Values::Integer(numbers) => numbers.get(row).map(Value::from),
         Values::Number(numbers) => Some(numbers[row]).filter(|number| !number.is_nan()).map(Value::from),
     }
 }

@@ -75,10 +75,56 @@ pub struct Column<'a> {
 pub enum Values<'a> {
     /// Codes into the column's dictionary; [`NO_CODE`] where the value is missing.
     Text(Codes<'a>),
-    /// Whole numbers; `i64::MIN` where the value is missing.
-    Integer(&'a [i64]),
+    /// Whole numbers.
+    Integer(Integers<'a>),
     /// Numbers; NaN where the value is missing (NaN is rejected on import).
     Number(&'a [f64]),
+}
+
+/// Whole numbers, shape `[rows]`, as narrow as those of their segment allowed when they were written.
+#[derive(Debug, Clone, Copy)]
+pub enum Integers<'a> {
+    /// How far each lies above the least; the largest number of the width stands for a missing one, as with codes.
+    Above {
+        /// The least, or a lower one.
+        least: i64,
+        /// Shape `[rows]`.
+        above: Codes<'a>,
+    },
+    /// The numbers themselves; `i64::MIN` where one is missing.
+    Whole(&'a [i64]),
+}
+
+impl<'a> Integers<'a> {
+    /// Returns the number of rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Above { above, .. } => above.len(),
+            Self::Whole(numbers) => numbers.len(),
+        }
+    }
+
+    /// Tells whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the number of a row, if it has one. O(1).
+    #[inline]
+    pub fn get(&self, row: usize) -> Option<i64> {
+        match self {
+            Self::Above { least, above } => {
+                let above = above.get(row);
+                (above != NO_CODE).then(|| least + i64::from(above))
+            }
+            Self::Whole(numbers) => Some(numbers[row]).filter(|number| *number != i64::MIN),
+        }
+    }
+
+    /// Walks the numbers of some rows.
+    pub fn of_rows(self, rows: Range<usize>) -> impl Iterator<Item = Option<i64>> + use<'a> {
+        rows.map(move |row| self.get(row))
+    }
 }
 
 /// Codes of texts, shape `[rows]`, as narrow as their dictionary allowed when they were written.
@@ -176,6 +222,19 @@ pub enum ColumnKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whole_numbers_are_the_same_at_every_width() {
+        let numbers: Vec<Option<i64>> = (0..100).map(|row| (row % 11 != 10).then_some(row * 7 % 23 - 5)).collect();
+        let above: Vec<u32> = numbers.iter().map(|number| number.map_or(NO_CODE, |number| (number + 5) as u32)).collect();
+        let narrow: Vec<u8> = above.iter().map(|above| (*above).min(255) as u8).collect();
+        let whole: Vec<i64> = numbers.iter().map(|number| number.unwrap_or(i64::MIN)).collect();
+        let above_least = |above| Integers::Above { least: -5, above };
+        for integers in [above_least(Codes::Byte(&narrow)), above_least(Codes::Long(&above)), Integers::Whole(&whole)] {
+            assert_eq!(integers.of_rows(0..100).collect::<Vec<_>>(), numbers);
+            assert_eq!((integers.len(), integers.is_empty()), (100, false));
+        }
+    }
 
     #[test]
     fn codes_are_the_same_at_every_width() {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use diptych_event::account::MARGIN_CENTS;
 use diptych_event::spec::Match;
 use diptych_event::time::Calendar;
-use diptych_event::timeline::{Code, Codes, ColumnKind};
+use diptych_event::timeline::{Code, Codes, ColumnKind, Integers, NO_CODE};
 use diptych_event::{Names, Shard, Spec, suggest};
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
@@ -345,10 +345,10 @@ pub struct Mask<'a>(pub Vec<Condition<'a>>);
 pub enum Condition<'a> {
     /// Known for each row.
     PerRow(PerRow<'a, bool>),
-    /// A whole number lies within bounds; a missing one, `i64::MIN`, lies within none.
+    /// A whole number lies within bounds; a missing one lies within none.
     Within {
         /// The column, shape `[rows]`.
-        numbers: &'a [i64],
+        numbers: Integers<'a>,
         /// The bounds.
         bounds: RangeInclusive<i64>,
     },
@@ -359,7 +359,7 @@ impl Condition<'_> {
     fn holds(&self, row: usize) -> bool {
         match self {
             Self::PerRow(truths) => truths.get(row),
-            Self::Within { numbers, bounds } => numbers[row] != i64::MIN && bounds.contains(&numbers[row]),
+            Self::Within { numbers, bounds } => numbers.get(row).is_some_and(|number| bounds.contains(&number)),
         }
     }
 
@@ -371,11 +371,25 @@ impl Condition<'_> {
                 Codes::Short(codes) => keep_coded(rows, codes, values),
                 Codes::Long(codes) => keep_coded(rows, codes, values),
             },
-            Self::Within { numbers, bounds } => {
+            Self::Within { numbers: Integers::Whole(numbers), bounds } => {
                 keep(rows, numbers, |number| (number != i64::MIN) & (*bounds.start() <= number) & (number <= *bounds.end()));
+            }
+            Self::Within { numbers: Integers::Above { least, above }, bounds } => {
+                let bounds = above_least(*least, bounds);
+                match above {
+                    Codes::Byte(above) => keep(rows, above, |above| bounds.contains(&above.code())),
+                    Codes::Short(above) => keep(rows, above, |above| bounds.contains(&above.code())),
+                    Codes::Long(above) => keep(rows, above, |above| bounds.contains(&above.code())),
+                }
             }
         }
     }
+}
+
+/// Returns how far numbers within bounds lie above the least one of all; a missing one lies further.
+fn above_least(least: i64, bounds: &RangeInclusive<i64>) -> Range<u32> {
+    let above = |number: i128| (number - i128::from(least)).clamp(0, i128::from(NO_CODE)) as u32;
+    above(i128::from(*bounds.start()))..above(i128::from(*bounds.end()) + 1)
 }
 
 /// Leaves the rows whose codes are wanted; the last value is that of a missing text.
@@ -843,5 +857,33 @@ impl<O: Operator> AnyOperator for O {
     fn partial_json(&self, total: &AnyTotals) -> serde_json::Value {
         let totals = totals_of::<O>(total);
         serde_json::to_value(&totals.total).expect("partials are plain data")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_lies_within_bounds_at_every_width() {
+        for least in [0, -3, i64::MIN + 1, i64::MAX - 9] {
+            let numbers: Vec<Option<i64>> = (0..10).map(|above| (above % 4 != 3).then_some(least + above)).collect();
+            let byte: Vec<u8> = (0..10).map(|above| if above % 4 == 3 { u8::MAX } else { above }).collect();
+            let long: Vec<u32> = byte.iter().map(|above| above.code()).collect();
+            let whole: Vec<i64> = numbers.iter().map(|number| number.unwrap_or(i64::MIN)).collect();
+            let above = |above| Integers::Above { least, above };
+            for (start, end) in [(0, 9), (2, 5), (-4, 0), (5, 2), (9, 1 << 40), (-9, -1), (0, 254), (0, i64::MAX)] {
+                let bounds = least.saturating_add(start)..=least.saturating_add(end);
+                let expected: Vec<u32> =
+                    (0..10).filter(|row| numbers[*row as usize].is_some_and(|number| bounds.contains(&number))).collect();
+                for numbers in [Integers::Whole(&whole), above(Codes::Byte(&byte)), above(Codes::Long(&long))] {
+                    let mask = Mask(vec![Condition::Within { numbers, bounds: bounds.clone() }]);
+                    let mut rows: Vec<u32> = (0..10).collect();
+                    mask.retain(&mut rows);
+                    assert_eq!(rows, expected, "{bounds:?} above {least}");
+                    assert!((0..10).all(|row| mask.holds(row as usize) == expected.contains(&row)));
+                }
+            }
+        }
     }
 }

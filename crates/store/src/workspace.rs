@@ -13,7 +13,7 @@ use crate::StoreError;
 /// 2: timelines with codes of several widths, and an actor whole in one segment.
 /// 3: timelines with an index of names and runs.
 /// 4: the index tells when the rows of each name were, and which runs are somebody's first.
-pub const FORMAT: u32 = 5;
+pub const FORMAT: u32 = 6;
 
 /// Shards that a new workspace has: enough for the cores of a large machine, few enough for a small file each.
 const N_SHARDS: u32 = 64;

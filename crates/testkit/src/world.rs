@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use diptych_event::actors::ActorIds;
 use diptych_event::index::OwnedIndex;
-use diptych_event::timeline::{Codes, ColumnKind, NO_CODE};
+use diptych_event::timeline::{Codes, ColumnKind, Integers, NO_CODE};
 use diptych_event::{Column, Names, Shard, Values};
 
 use crate::generate::Random;
@@ -198,7 +198,7 @@ impl WorldColumn {
             }
             ColumnKind::Integer | ColumnKind::Number => {
                 let number = |text: &String| text.parse().expect("the column was found to be whole");
-                Values::Integer(Vec::leak(texts.map(|text| text.map_or(i64::MIN, number)).collect()))
+                Values::Integer(Integers::Whole(Vec::leak(texts.map(|text| text.map_or(i64::MIN, number)).collect())))
             }
         }
     }
@@ -282,7 +282,7 @@ mod tests {
         assert_eq!(shard.rows(1), 4..6);
         assert_eq!(shard.interactive, Some(&[1, 1, 1, 0, 1, 1][..]));
         assert_eq!(world.columns(), [("device".into(), ColumnKind::Text), ("size".into(), ColumnKind::Integer)]);
-        assert!(matches!(shard.columns[1].values, Values::Integer([4, i64::MIN, i64::MIN, i64::MIN, 3, i64::MIN])));
+        assert!(matches!(shard.columns[1].values, Values::Integer(Integers::Whole([4, i64::MIN, i64::MIN, i64::MIN, 3, i64::MIN]))));
         assert_eq!(world.mask(&shards[0], "device = 'phone'").unwrap(), [false, false, false, false, true, false]);
         assert_eq!(world.groups(&shards[0], "size").unwrap().1, [Some("4".into()), None, Some("3".into())]);
     }

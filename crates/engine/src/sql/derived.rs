@@ -253,8 +253,8 @@ fn accounts_seen(accounts: &Reading, sheet: &mut Sheet) -> Result<(), EngineErro
             members.sort_unstable();
             members.dedup();
             let cents = rows.clone().filter_map(|row| match view.shard.columns[revenue?].values {
-                Values::Integer(cents) if cents[row] != i64::MIN => Some(cents[row]),
-                _ => None,
+                Values::Integer(cents) => cents.get(row),
+                Values::Text(_) | Values::Number(_) => None,
             });
             let revenue = cents.reduce(|a, b| a + b).map_or(Value::Missing, Value::Integer);
             sheet.row(&[Value::Text(account), first(view, &rows), last(view, &rows), Value::Integer(members.len() as i64), revenue]);

@@ -387,7 +387,7 @@ impl RageClick {
 fn key(shard: &Shard, column: usize, row: usize) -> Option<u64> {
     match shard.columns[column].values {
         Values::Text(codes) => Some(codes.get(row)).filter(|code| *code != NO_CODE).map(u64::from),
-        Values::Integer(numbers) => Some(numbers[row]).filter(|number| *number != i64::MIN).map(i64::cast_unsigned),
+        Values::Integer(numbers) => numbers.get(row).map(i64::cast_unsigned),
         Values::Number(numbers) => Some(numbers[row]).filter(|number| !number.is_nan()).map(f64::to_bits),
     }
 }
@@ -396,7 +396,7 @@ fn key(shard: &Shard, column: usize, row: usize) -> Option<u64> {
 fn number(shard: &Shard, column: usize, row: usize) -> Option<f64> {
     match shard.columns[column].values {
         Values::Text(_) => None,
-        Values::Integer(numbers) => Some(numbers[row]).filter(|number| *number != i64::MIN).map(|number| number as f64),
+        Values::Integer(numbers) => numbers.get(row).map(|number| number as f64),
         Values::Number(numbers) => Some(numbers[row]).filter(|number| !number.is_nan()),
     }
 }

@@ -23,7 +23,9 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use std::sync::Arc;
 
-use super::segment::{Collected, CollectedColumn, Segment, SegmentWriter, Shape, ShardData, rows_schema, write_dictionaries, write_error};
+use super::segment::{
+    ANY, Collected, CollectedColumn, NONE, Segment, SegmentWriter, Shape, ShardData, Span, rows_schema, write_dictionaries, write_error,
+};
 use super::{
     ACTOR_KIND, ANONYMOUS, CARD, Card, ColumnSpec, KeptOpen, MAX_DISTINCT, SegmentCard, SourceCard, Timelines, Wanted, folder, read_card,
 };
@@ -119,10 +121,12 @@ pub fn update(workspace: &Workspace, log: &Log, wanted: &Wanted, lock: &WriteLoc
         n_kept = 0;
     }
     let segments: &[Segment] = old_timelines.as_ref().map_or(&[], |old| &old.segments);
+    let old_spans = card.segments.iter().map(|segment| segment.spans.as_slice());
     let shape = Shape {
         columns,
         names: &dealer.names.clone(),
         dictionaries: &dealer.dictionaries.clone(),
+        spans: &old_spans.fold(dealer.spans(), |spans, old| spans.iter().zip(old).map(|(a, b)| (a.0.min(b.0), a.1.max(b.1))).collect()),
         has_seq: dealer.has_seq || segments.iter().any(|segment| segment.has("seq")),
         has_passive: dealer.has_passive || segments.iter().any(|segment| segment.has("interactive")),
     };
@@ -250,6 +254,8 @@ pub struct Dealer {
     /// Rows collected since the last spill.
     n_collected: usize,
     n_rows: u64,
+    /// Spans of the columns in the rows that were spilled.
+    spilled_spans: Vec<Span>,
     /// Whether some row has another order at its instant than 0.
     has_seq: bool,
     /// Whether some row is not user activity.
@@ -307,7 +313,15 @@ impl Dealer {
     /// Makes a dealer that goes on with the names and dictionaries given; `spill` is a folder for rows that are many.
     pub fn new(columns: Vec<ColumnSpec>, names: Names, dictionaries: Vec<Names>, n_shards: usize, spill: PathBuf) -> Self {
         let shards = (0..n_shards).map(|_| Building { ids: Names::default(), rows: Collected::new(&columns), spilled: None }).collect();
-        Self { columns, names, dictionaries, shards, spill, n_collected: 0, n_rows: 0, has_seq: false, has_passive: false }
+        let spilled_spans = vec![NONE; columns.len()];
+        Self { columns, names, dictionaries, shards, spill, n_collected: 0, n_rows: 0, spilled_spans, has_seq: false, has_passive: false }
+    }
+
+    /// Returns the spans of the columns in all rows so far. O(rows collected since the last spill).
+    fn spans(&self) -> Vec<Span> {
+        let of_column =
+            |(idx, spilled): (usize, &Span)| self.shards.iter().fold(*spilled, |span, shard| shard.rows.columns[idx].span(span));
+        self.spilled_spans.iter().enumerate().map(of_column).collect()
     }
 
     /// Deals a row to the timeline of an actor; `values` has the shape of the columns.
@@ -330,7 +344,9 @@ impl Dealer {
     pub(super) fn write<E: From<StoreError>>(mut self, folder: &Path, amend: Amend<E>) -> Result<Card, E> {
         let columns = self.columns.clone();
         let (names, dictionaries) = (self.names.clone(), self.dictionaries.clone());
-        let shape = Shape { columns: &columns, names: &names, dictionaries: &dictionaries, has_seq: true, has_passive: true };
+        let spans = vec![ANY; columns.len()];
+        let shape =
+            Shape { columns: &columns, names: &names, dictionaries: &dictionaries, spans: &spans, has_seq: true, has_passive: true };
         let mut writer = SegmentWriter::create(folder, 0, &shape)?;
         self.each_shard(
             |_, shard| Ok(shard),
@@ -360,6 +376,7 @@ impl Dealer {
     fn spill_all(&mut self) -> Result<(), StoreError> {
         fs::create_dir_all(&self.spill).map_err(StoreError::io(&self.spill, "making"))?;
         let schema = spill_schema(&self.columns);
+        self.spilled_spans = self.spans();
         for (idx, shard) in self.shards.iter_mut().enumerate() {
             let path = self.spill.join(format!("{idx}.arrow"));
             let rows = std::mem::replace(&mut shard.rows, Collected::new(&self.columns));

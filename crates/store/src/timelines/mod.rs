@@ -134,6 +134,9 @@ pub(crate) struct SegmentCard {
     /// Positions of the text columns in which no value is missing.
     #[serde(default)]
     pub complete: Vec<usize>,
+    /// The least and the largest whole number of each column, or code of a text; more where that was not known.
+    #[serde(default)]
+    pub spans: Vec<(i64, i64)>,
     /// Rows of actors who stand in a later segment too.
     #[serde(default)]
     pub n_replaced: u64,

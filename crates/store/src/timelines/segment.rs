@@ -23,7 +23,7 @@ use bytes::Bytes;
 use diptych_event::Names;
 use diptych_event::actors::ActorIds;
 use diptych_event::index::{Index, OwnedIndex, TickClock};
-use diptych_event::timeline::{Codes, Column, ColumnKind, Shard, Values};
+use diptych_event::timeline::{Codes, Column, ColumnKind, Integers, NO_CODE, Shard, Values};
 use memmap2::Mmap;
 
 use super::{ColumnSpec, DealtRow, DealtValue, SegmentCard};
@@ -53,12 +53,27 @@ pub(super) fn arrow_type(kind: ColumnKind) -> DataType {
     }
 }
 
-/// How the rows of a segment are written: what is the same for all is left out, and codes are as narrow as they may be.
+/// The least and the largest whole number of a column, or code of a text, of which [`NO_CODE`] is one.
+pub(super) type Span = (i64, i64);
+
+/// The span of a column without values.
+pub(super) const NONE: Span = (i64::MAX, i64::MIN);
+
+/// The span of a column whose values are not known yet.
+pub(super) const ANY: Span = (i64::MIN, i64::MAX);
+
+/// The span of a text column whose rows all have the first text.
+const ALIKE: Span = (0, 0);
+
+/// How the rows of a segment are written: what is the same for all is left out, and codes and whole numbers are as narrow as
+/// they may be.
 pub(super) struct Shape<'a> {
     pub columns: &'a [ColumnSpec],
     /// Texts of the names and of each column.
     pub names: &'a Names,
     pub dictionaries: &'a [Names],
+    /// Spans of the columns.
+    pub spans: &'a [Span],
     /// Whether some row has another order at its instant than 0.
     pub has_seq: bool,
     /// Whether some row is not user activity.
@@ -66,23 +81,37 @@ pub(super) struct Shape<'a> {
 }
 
 impl Shape<'_> {
-    fn schema(&self) -> SchemaRef {
-        let width = |texts: &Names| match texts.len() {
-            // The largest number of each width stands for a missing text.
-            0..=255 => DataType::UInt8,
-            256..=65_535 => DataType::UInt16,
-            _ => DataType::UInt32,
+    /// Returns the columns that are written, each with its position among those that are collected.
+    fn written(&self) -> (Vec<usize>, SchemaRef) {
+        // The largest number of each width stands for a missing value.
+        let width = |n_values: u64| match n_values {
+            0..=255 => Some(DataType::UInt8),
+            256..=65_535 => Some(DataType::UInt16),
+            65_536..=0xFFFF_FFFF => Some(DataType::UInt32),
+            _ => None,
         };
-        let field = |(idx, field): (usize, &Arc<Field>)| match (field.name().as_str(), idx.checked_sub(FIXED)) {
-            ("name", None) => Some(Field::new("name", width(self.names), false)),
-            ("seq", None) if !self.has_seq => None,
-            ("interactive", None) if !self.has_passive => None,
-            (_, Some(column)) if self.columns[column].kind == ColumnKind::Text => {
-                Some(Field::new(field.name(), width(&self.dictionaries[column]), false))
+        let of_spec = |idx: usize| match (self.columns[idx].kind, self.spans[idx]) {
+            (ColumnKind::Text, ALIKE) => None,
+            (ColumnKind::Text, _) => width(self.dictionaries[idx].len() as u64),
+            (ColumnKind::Integer, (least, most)) => {
+                // Without any number there is none above the least.
+                let n_values = if (least, most) == NONE { 0 } else { most.abs_diff(least).saturating_add(1) };
+                Some(width(n_values).unwrap_or(DataType::Int64))
             }
-            _ => Some(field.as_ref().clone()),
+            (ColumnKind::Number, _) => Some(DataType::Float64),
         };
-        Arc::new(Schema::new(rows_schema(self.columns).fields().iter().enumerate().filter_map(field).collect::<Vec<Field>>()))
+        let field = |(idx, field): (usize, &Arc<Field>)| {
+            let data_type = match (field.name().as_str(), idx.checked_sub(FIXED)) {
+                (_, Some(column)) => of_spec(column),
+                ("name", None) => width(self.names.len() as u64),
+                ("seq", None) if !self.has_seq => None,
+                ("interactive", None) if !self.has_passive => None,
+                _ => Some(field.data_type().clone()),
+            };
+            Some((idx, Field::new(field.name(), data_type?, false)))
+        };
+        let (written, fields): (_, Vec<Field>) = rows_schema(self.columns).fields().iter().enumerate().filter_map(field).unzip();
+        (written, Arc::new(Schema::new(fields)))
     }
 }
 
@@ -101,8 +130,29 @@ pub struct ShardData {
     ends: ScalarBuffer<u64>,
     /// What was found among the rows, nobody's included.
     index: IndexData,
-    /// Positions of the spec's columns in which no value is missing, as far as this is known.
-    complete: Arc<[usize]>,
+    /// What is known of the spec's columns.
+    known: Arc<Known>,
+}
+
+/// What a segment's card tells about the spec's columns.
+#[derive(Debug, Default)]
+struct Known {
+    /// Positions of those in which no value is missing, as far as this is known.
+    complete: Vec<usize>,
+    /// The least number of each that holds whole numbers; shape `[columns]`, empty while rows are collected.
+    least: Vec<Option<i64>>,
+    /// Positions of those that are not written, because all rows have the first text.
+    alike: Vec<usize>,
+}
+
+impl Known {
+    fn new(card: &SegmentCard, columns: &[ColumnSpec]) -> Self {
+        let of_kind = |wanted: ColumnKind| (0..).zip(columns).zip(&card.spans).filter(move |((_, column), _)| column.kind == wanted);
+        let alike = of_kind(ColumnKind::Text).filter(|(_, span)| **span == ALIKE).map(|((idx, _), _)| idx).collect();
+        let mut least = vec![None; columns.len()];
+        of_kind(ColumnKind::Integer).for_each(|((idx, _), span): ((usize, _), _)| least[idx] = Some(span.0));
+        Self { complete: card.complete.clone(), least, alike }
+    }
 }
 
 /// The columns of an [`Index`].
@@ -210,17 +260,24 @@ impl From<OwnedIndex> for IndexData {
 
 impl ShardData {
     /// Takes rows, actors with a last one that is empty and whose offset is the end of the rows, and the index.
-    fn new(rows: RecordBatch, actors: &RecordBatch, index: &RecordBatch, columns: &[ColumnSpec], complete: Arc<[usize]>) -> Self {
+    fn new(written: &RecordBatch, actors: &RecordBatch, index: &RecordBatch, columns: &[ColumnSpec], known: Arc<Known>) -> Self {
         let n_actors = actors.num_rows() - 1;
         let offsets = actors.column(1).as_primitive::<UInt64Type>().values();
+        let n_fixed = written.num_columns() + known.alike.len() - columns.len();
+        let (mut fields, mut arrays) = (written.schema_ref().fields().to_vec(), written.columns().to_vec());
+        for idx in &known.alike {
+            fields.insert(n_fixed + idx, Arc::new(Field::new(&columns[*idx].name, DataType::UInt8, false)));
+            // Memory that is zero takes no room until it is looked at, which is seldom.
+            arrays.insert(n_fixed + idx, Arc::new(UInt8Array::from(vec![0; written.num_rows()])));
+        }
         Self {
-            n_fixed: rows.num_columns() - columns.len(),
-            rows,
+            n_fixed,
+            rows: RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).expect("all columns have the rows' length"),
             ids: actors.column(0).as_string::<i32>().slice(0, n_actors),
             starts: offsets.slice(0, n_actors),
             ends: offsets.slice(1, n_actors),
             index: IndexData::of_batch(index),
-            complete,
+            known,
         }
     }
 
@@ -230,11 +287,12 @@ impl ShardData {
             .iter()
             .enumerate()
             .map(|(idx, column)| Column {
-                may_miss: !self.complete.contains(&idx),
-                values: match column.data_type() {
-                    DataType::Int64 => Values::Integer(column.as_primitive::<Int64Type>().values()),
-                    DataType::Float64 => Values::Number(column.as_primitive::<Float64Type>().values()),
-                    _ => Values::Text(codes(column)),
+                may_miss: !self.known.complete.contains(&idx),
+                values: match (column.data_type(), self.least(idx)) {
+                    (DataType::Int64, _) => Values::Integer(Integers::Whole(column.as_primitive::<Int64Type>().values())),
+                    (DataType::Float64, _) => Values::Number(column.as_primitive::<Float64Type>().values()),
+                    (_, Some(least)) => Values::Integer(Integers::Above { least, above: codes(column) }),
+                    (_, None) => Values::Text(codes(column)),
                 },
             })
             .collect();
@@ -252,6 +310,11 @@ impl ShardData {
             index: self.index.index(),
         };
         look(&shard)
+    }
+
+    /// Returns the least number of one of the spec's columns, where they are written as how far they lie above it.
+    fn least(&self, column: usize) -> Option<i64> {
+        self.known.least.get(column).copied().flatten()
     }
 
     fn actors(&self) -> ActorIds<'_> {
@@ -315,8 +378,16 @@ impl ShardData {
                 });
             };
             let column = if is_whole { column.clone() } else { take(column, &indices, None)? };
-            let is_code = idx == 1 || idx.checked_sub(FIXED).is_some_and(|column| columns[column].kind == ColumnKind::Text);
-            Ok(if is_code { Arc::new(codes(&column).iter().collect::<Vec<u32>>().into_iter().collect::<UInt32Array>()) } else { column })
+            if column.data_type() == field.data_type() {
+                return Ok(column);
+            }
+            Ok(match idx.checked_sub(FIXED).and_then(|column| self.least(column)) {
+                Some(least) => {
+                    let numbers = Integers::Above { least, above: codes(&column) };
+                    Arc::new(Int64Array::from_iter_values(numbers.of_rows(0..column.len()).map(|number| number.unwrap_or(i64::MIN))))
+                }
+                None => Arc::new(UInt32Array::from_iter_values(codes(&column).iter())),
+            })
         };
         let arrays: Result<Vec<ArrayRef>, ArrowError> = schema.fields().iter().enumerate().map(wide).collect();
         RecordBatch::try_new(schema, arrays?)
@@ -362,7 +433,7 @@ impl ShardData {
         let time_us = rows.column(0).as_primitive::<Int64Type>().values();
         let index = OwnedIndex::new(&starts, &ends, time_us, codes(rows.column(1))).into();
         let ids = StringArray::from_iter_values(order.iter().map(|code| ids.text(*code)));
-        Ok(Self { rows, n_fixed: FIXED, ids, starts, ends, index, complete: Arc::default() })
+        Ok(Self { rows, n_fixed: FIXED, ids, starts, ends, index, known: Arc::default() })
     }
 
     /// Merges actors of the same shard from several segments.
@@ -400,6 +471,8 @@ fn actors_schema() -> SchemaRef {
 /// Writes a segment shard by shard.
 pub(super) struct SegmentWriter {
     schema: SchemaRef,
+    /// Positions of its columns among those that are collected.
+    written: Vec<usize>,
     rows: FileWriter<std::io::BufWriter<File>>,
     actors: FileWriter<std::io::BufWriter<File>>,
     index: FileWriter<std::io::BufWriter<File>>,
@@ -421,27 +494,22 @@ impl SegmentWriter {
             FileWriter::try_new_buffered(file, schema).map_err(|error| write_error(&path, error))
         };
         let complete = (0..shape.columns.len()).filter(|idx| shape.columns[*idx].kind == ColumnKind::Text).collect();
-        let card = SegmentCard { complete, ..card };
-        let schema = shape.schema();
+        let card = SegmentCard { complete, spans: shape.spans.to_vec(), ..card };
+        let (written, schema) = shape.written();
         let (rows, actors, index) =
             (open(&card.rows, &schema)?, open(&card.actors, &actors_schema())?, open(&card.index, &index_schema())?);
-        Ok(Self { rows, actors, index, schema, card })
+        Ok(Self { rows, actors, index, schema, written, card })
     }
 
     /// Writes the next shard, whose rows were collected.
     pub fn write(&mut self, shard: &ShardData) -> Result<(), StoreError> {
         self.card.n_rows += shard.n_rows() as u64;
         let rows = || -> Result<RecordBatch, ArrowError> {
-            let n_spec = shard.rows.num_columns() - FIXED;
-            let n_fixed = self.schema.fields().len() - n_spec;
-            let narrow = |(idx, field): (usize, &Arc<Field>)| {
-                let column = match idx.checked_sub(n_fixed) {
-                    Some(column) => shard.rows.column(FIXED + column),
-                    None => shard.needed(field.name()),
-                };
-                narrowed(column, field.data_type())
+            let narrow = |(idx, field): (&usize, &Arc<Field>)| {
+                let least = idx.checked_sub(FIXED).map_or(0, |column| self.card.spans[column].0);
+                narrowed(shard.rows.column(*idx), field.data_type(), least)
             };
-            let columns = self.schema.fields().iter().enumerate().map(narrow).collect();
+            let columns = self.written.iter().zip(self.schema.fields()).map(narrow).collect();
             RecordBatch::try_new(self.schema.clone(), columns)
         };
         let complete = &mut self.card.complete;
@@ -474,20 +542,23 @@ pub(super) fn write_error(path: &Path, error: ArrowError) -> StoreError {
     }
 }
 
-/// Returns a column of codes as narrow as asked for, and any other as it is.
-fn narrowed(column: &ArrayRef, data_type: &DataType) -> ArrayRef {
+/// Returns a column of codes or whole numbers as narrow as asked for, numbers as how far they lie above the least, and any other
+/// column as it is.
+fn narrowed(column: &ArrayRef, data_type: &DataType, least: i64) -> ArrayRef {
     // Cutting the high bits off turns a missing text into the largest number of the width.
+    let codes: Box<dyn Iterator<Item = u32>> = match column.data_type() {
+        kind if kind == data_type => return column.clone(),
+        DataType::Int64 => Box::new(column.as_primitive::<Int64Type>().values().iter().map(move |number| match *number {
+            i64::MIN => NO_CODE,
+            number => (number - least) as u32,
+        })),
+        _ => Box::new(column.as_primitive::<UInt32Type>().values().iter().copied()),
+    };
     match data_type {
-        DataType::UInt8 if column.data_type() == &DataType::UInt32 => {
-            Arc::new(UInt8Array::from_iter_values(wide(column).map(|code| code as u8)))
-        }
-        DataType::UInt16 => Arc::new(UInt16Array::from_iter_values(wide(column).map(|code| code as u16))),
-        _ => column.clone(),
+        DataType::UInt8 => Arc::new(codes.map(|code| code as u8).collect::<UInt8Array>()),
+        DataType::UInt16 => Arc::new(UInt16Array::from_iter_values(codes.map(|code| code as u16))),
+        _ => Arc::new(UInt32Array::from_iter_values(codes)),
     }
-}
-
-fn wide(column: &ArrayRef) -> impl Iterator<Item = u32> + '_ {
-    column.as_primitive::<UInt32Type>().values().iter().copied()
 }
 
 /// A segment that is mapped into memory.
@@ -495,8 +566,8 @@ pub(super) struct Segment {
     rows: MappedFile,
     actors: MappedFile,
     index: MappedFile,
-    /// Positions of the spec's columns in which no value is missing.
-    complete: Arc<[usize]>,
+    /// What is known of the spec's columns.
+    known: Arc<Known>,
     /// The shards that were asked for: each is read from its files once.
     shards: Vec<OnceLock<ShardData>>,
 }
@@ -505,12 +576,14 @@ impl Segment {
     pub fn open(folder: &Path, card: &SegmentCard, columns: &[ColumnSpec], n_shards: usize) -> Result<Self, StoreError> {
         let open = |name: &str| MappedFile::open(&folder.join(name), n_shards);
         let shards = (0..n_shards).map(|_| OnceLock::new()).collect();
-        let complete = card.complete.iter().copied().collect();
-        let segment = Self { rows: open(&card.rows)?, actors: open(&card.actors)?, index: open(&card.index)?, complete, shards };
+        let known = Arc::new(Known::new(card, columns));
+        let segment = Self { rows: open(&card.rows)?, actors: open(&card.actors)?, index: open(&card.index)?, known, shards };
         let fields = segment.rows.schema.fields();
-        let fixed = &fields[..fields.len().saturating_sub(columns.len())];
+        let written: Vec<&ColumnSpec> =
+            (0..).zip(columns).filter(|(idx, _)| !segment.known.alike.contains(idx)).map(|(_, column)| column).collect();
+        let fixed = &fields[..fields.len().saturating_sub(written.len())];
         let is_whole = ["time_us", "name", "tie"].iter().all(|needed| fixed.iter().any(|field| field.name() == needed));
-        let of_spec = fields[fixed.len()..].iter().zip(columns).all(|(field, column)| *field.name() == column.name);
+        let of_spec = fields[fixed.len()..].iter().zip(written).all(|(field, column)| *field.name() == column.name);
         let is_indexed = segment.index.schema.fields() == index_schema().fields();
         if !is_whole || !of_spec || !is_indexed {
             return Err(StoreError::damaged(&folder.join(&card.rows), "it has other columns than its card"));
@@ -523,7 +596,7 @@ impl Segment {
             return Ok(known.clone());
         }
         let (rows, actors, index) = (self.rows.batch(shard_idx)?, self.actors.batch(shard_idx)?, self.index.batch(shard_idx)?);
-        Ok(self.shards[shard_idx].get_or_init(|| ShardData::new(rows, &actors, &index, columns, self.complete.clone())).clone())
+        Ok(self.shards[shard_idx].get_or_init(|| ShardData::new(&rows, &actors, &index, columns, self.known.clone())).clone())
     }
 
     /// Tells whether the rows have a column that segments may leave out.
@@ -617,6 +690,24 @@ pub(super) enum CollectedColumn {
     Text(Vec<u32>),
     Integer(Vec<i64>),
     Number(Vec<f64>),
+}
+
+impl CollectedColumn {
+    /// Returns the span with that of the values; [`NONE`] is the first one. O(rows).
+    pub fn span(&self, (least, most): Span) -> Span {
+        match self {
+            CollectedColumn::Text(codes) => {
+                let (first, last) = codes.iter().fold((NO_CODE, 0), |(first, last), code| (first.min(*code), last.max(*code)));
+                if codes.is_empty() { (least, most) } else { (least.min(first.into()), most.max(last.into())) }
+            }
+            CollectedColumn::Integer(numbers) => {
+                // A missing one is lower than any other, and so never the largest.
+                let lowest = |number: i64| if number == i64::MIN { i64::MAX } else { number };
+                numbers.iter().fold((least, most), |(least, most), number| (least.min(lowest(*number)), most.max(*number)))
+            }
+            CollectedColumn::Number(_) => ANY,
+        }
+    }
 }
 
 impl Collected {

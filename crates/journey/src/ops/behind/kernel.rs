@@ -203,8 +203,8 @@ impl Plan {
             return None;
         }
         let Values::Integer(cents) = view.shard.columns[value.column].values else { return None };
-        let in_window = |row: &usize| (from_us..=until_us).contains(&view.shard.time_us[*row]) && cents[*row] != i64::MIN;
-        Some(account.rows.clone().filter(in_window).map(|row| cents[row]).sum())
+        let in_window = |row: &usize| (from_us..=until_us).contains(&view.shard.time_us[*row]);
+        Some(account.rows.clone().filter(in_window).filter_map(|row| cents.get(row)).sum())
     }
 }
 

@@ -9,7 +9,7 @@ use std::ops::Range;
 use diptych_event::account::{REVENUE_CENTS, TOUCHPOINT};
 use diptych_event::spec::ChannelSpec;
 use diptych_event::time::parse_duration;
-use diptych_event::timeline::ColumnKind;
+use diptych_event::timeline::{ColumnKind, Integers};
 use diptych_event::{Names, Values};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -334,7 +334,7 @@ struct Contacts<'a> {
     /// Channel of each code of the text; the number of channels where the spec does not list it, `None` where it is empty.
     channel_of_code: Vec<Option<usize>>,
     /// Minor units, shape `[rows]`.
-    revenue: Option<&'a [i64]>,
+    revenue: Option<Integers<'a>>,
 }
 
 /// One account, whatever the question admits.
@@ -390,7 +390,7 @@ impl<'a> Contacts<'a> {
             plan.channels.len() + 1,
             |row| self.channel(row),
             |row, last_us| {
-                if revenue[row] > 0 {
+                if revenue.get(row) > Some(0) {
                     let since_us = time_us[row].saturating_sub(plan.lookback_us);
                     account.purchases.push(row);
                     account.touched.extend(last_us.iter().map(|last_us| *last_us != i64::MIN && *last_us >= since_us));
@@ -453,7 +453,7 @@ impl<'a> Seen<'a> {
     fn sum(&self, counts: impl Fn(&[bool]) -> bool) -> (u64, i64) {
         let Some(revenue) = self.contacts.revenue else { return (0, 0) };
         let purchases = self.purchases().filter(|(_, touched)| counts(touched));
-        purchases.fold((0, 0_i64), |(n, sum_cents), (row, _)| (n + 1, sum_cents.saturating_add(revenue[row])))
+        purchases.fold((0, 0_i64), |(n, sum_cents), (row, _)| (n + 1, sum_cents.saturating_add(revenue.get(row).unwrap_or(0))))
     }
 }
 

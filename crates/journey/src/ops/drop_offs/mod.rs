@@ -294,7 +294,7 @@ impl MoneyPlan {
         let until_us = view.shard.time_us[row].saturating_add(self.within_us);
         let Values::Integer(cents) = view.shard.columns[self.column].values else { return None };
         let in_time = (row..end).take_while(|row| view.shard.time_us[*row] <= until_us);
-        let known = in_time.map(|row| cents[row]).filter(|cents| *cents != i64::MIN);
+        let known = in_time.filter_map(|row| cents.get(row));
         (until_us <= self.observed_until_us).then(|| known.map(i128::from).sum())
     }
 }

@@ -449,7 +449,7 @@ impl<'a> Search<'a> {
 fn value_of(values: &Values, row: usize) -> Option<i64> {
     match values {
         Values::Text(codes) => Some(codes.get(row)).filter(|code| *code != NO_CODE).map(i64::from),
-        Values::Integer(numbers) => (numbers[row] != i64::MIN).then(|| numbers[row]),
+        Values::Integer(numbers) => numbers.get(row),
         Values::Number(numbers) => (!numbers[row].is_nan()).then(|| numbers[row].to_bits() as i64),
     }
 }

@@ -279,7 +279,7 @@ impl Survey<'_> {
     /// Returns what the score of a row says; `None` without a whole one from 0 to 10.
     fn kind(&self, row: usize) -> Option<Kind> {
         match self.view.shard.columns[self.plan.score].values {
-            Values::Integer(scores) => Kind::of(scores[row]),
+            Values::Integer(scores) => scores.get(row).and_then(Kind::of),
             Values::Number(scores) if scores[row].fract() == 0.0 => Kind::of(scores[row] as i64),
             Values::Number(_) | Values::Text(_) => None,
         }

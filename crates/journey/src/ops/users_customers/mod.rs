@@ -271,9 +271,9 @@ impl Plan {
     /// Notes what one row says about each window. O(1), and O(windows) that a recurring payment reaches into.
     fn note(&self, view: &View, row: usize, window: usize, seen: &mut [Seen]) {
         let now_us = view.shard.time_us[row];
-        let cents = self.revenue.map_or(i64::MIN, |column| match view.shard.columns[column].values {
-            Values::Integer(cents) => cents[row],
-            Values::Text(_) | Values::Number(_) => i64::MIN,
+        let cents = self.revenue.and_then(|column| match view.shard.columns[column].values {
+            Values::Integer(cents) => cents.get(row),
+            Values::Text(_) | Values::Number(_) => None,
         });
         if view.period_us.contains(&now_us) {
             let seen = &mut seen[window];
@@ -283,14 +283,12 @@ impl Plan {
                     seen.members.extend(Some(members.get(row)).filter(|code| *code != NO_CODE));
                 }
             }
-            if cents != i64::MIN {
-                seen.net_cents += i128::from(cents);
-            }
-            if cents > 0 {
+            seen.net_cents += cents.map_or(0, i128::from);
+            if cents > Some(0) {
                 seen.money_row.get_or_insert(row);
             }
         }
-        if cents > 0 && self.recurring.is_some_and(|mask| view.masks[mask.0].holds(row)) {
+        if cents > Some(0) && self.recurring.is_some_and(|mask| view.masks[mask.0].holds(row)) {
             let paid_until_us = now_us.saturating_add(self.subscription_us);
             for (later, seen) in seen.iter_mut().enumerate().skip(window) {
                 let span_us = self.windows.span_us(later, &view.period_us);

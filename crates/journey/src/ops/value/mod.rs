@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use diptych_event::account::REVENUE_CENTS;
 use diptych_event::time::{format_day, parse_duration};
-use diptych_event::timeline::ColumnKind;
+use diptych_event::timeline::{ColumnKind, Integers};
 use diptych_event::{Names, Values};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -366,11 +366,11 @@ struct Ledger<'a> {
     plan: &'a Plan,
     time_us: &'a [i64],
     /// Minor units, shape `[rows]`.
-    revenue: &'a [i64],
+    revenue: Integers<'a>,
     /// Minor units, shape `[rows]`.
-    margin: Option<&'a [i64]>,
+    margin: Option<Integers<'a>>,
     /// What the money curve adds up in minor units, shape `[rows]`.
-    curve: &'a [i64],
+    curve: Integers<'a>,
 }
 
 /// Where the clocks of an account start.
@@ -394,7 +394,7 @@ impl<'a> Ledger<'a> {
     /// Finds where the clocks of an account start, whatever the question admits.
     fn clocks(&self, mut rows: Range<usize>) -> Clocks {
         let first = (!rows.is_empty()).then_some(rows.start);
-        let payment = rows.find(|row| self.revenue[*row] > 0);
+        let payment = rows.find(|row| self.revenue.get(*row) > Some(0));
         Clocks {
             payment,
             curve: match self.plan.since {
@@ -413,7 +413,7 @@ impl<'a> Ledger<'a> {
     fn repeat(&self, payment: usize, end: usize) -> Option<usize> {
         let first_us = self.time_us[payment];
         let mut later = (payment + 1..end).take_while(|row| self.time_us[*row] - first_us <= self.plan.repeat_us);
-        later.find(|row| self.revenue[*row] > 0 && self.time_us[*row] > first_us)
+        later.find(|row| self.revenue.get(*row) > Some(0) && self.time_us[*row] > first_us)
     }
 }
 
@@ -421,7 +421,7 @@ impl Partial {
     /// Adds one account with those of its `rows` that are `anchors`. O(rows · log anchors).
     fn add(&mut self, ledger: &Ledger, clocks: &Clocks, rows: Range<usize>, anchors: &[usize]) {
         self.accounts += 1;
-        let revenue = || anchors.iter().map(|row| ledger.revenue[*row]).filter(|cents| is_money(*cents));
+        let revenue = || anchors.iter().filter_map(|row| ledger.revenue.get(*row)).filter(|cents| *cents != 0);
         let net_cents = self.net.add(revenue());
         self.charges.add(revenue().filter(|cents| *cents > 0));
         self.refunds.add(revenue().filter(|cents| *cents < 0));
@@ -431,7 +431,7 @@ impl Partial {
             self.payers_cents.push(net_cents);
         }
         if let Some(margin) = ledger.margin {
-            let margin_cents = self.margin.add(anchors.iter().map(|row| margin[*row]).filter(|cents| is_money(*cents)));
+            let margin_cents = self.margin.add(anchors.iter().filter_map(|row| margin.get(*row)).filter(|cents| *cents != 0));
             self.margin_of_accounts.add(margin_cents);
             if net_cents > 0 {
                 self.margin_of_payers.add(margin_cents);
@@ -458,7 +458,7 @@ impl Partial {
         let (mut row, mut sum_cents) = (rows.start, 0_i64);
         for (k, up_to) in cohort.up_to.iter_mut().enumerate().take(plan.periods.n_ended(start_us)) {
             while row < rows.end && plan.periods.between(start_us, ledger.time_us[row]) as usize <= k {
-                sum_cents = sum_cents.saturating_add(Some(ledger.curve[row]).filter(|cents| is_money(*cents)).unwrap_or(0));
+                sum_cents = sum_cents.saturating_add(ledger.curve.get(row).unwrap_or(0));
                 row += 1;
             }
             up_to.add(sum_cents);
@@ -503,11 +503,6 @@ impl Tally {
         self.accounts += other.accounts;
         self.sum_cents += other.sum_cents;
     }
-}
-
-/// Tells whether a row has money: an amount other than 0, and not the missing value.
-fn is_money(cents: i64) -> bool {
-    cents != 0 && cents != i64::MIN
 }
 
 /// The accounts that a cell counts.
@@ -557,20 +552,20 @@ impl<'a> Wanted<'a> {
 
     /// Returns the rows that make an account count; `None` where it does not.
     fn rows(&self, ledger: &Ledger, clocks: &Clocks, rows: Range<usize>, anchors: &[usize]) -> Option<Vec<usize>> {
-        let of = |cents: &[i64], counts: fn(i64) -> bool| -> Option<Vec<usize>> {
-            let found: Vec<usize> = anchors.iter().copied().filter(|row| is_money(cents[*row]) && counts(cents[*row])).collect();
+        let of = |cents: Integers, counts: fn(i64) -> bool| -> Option<Vec<usize>> {
+            let found: Vec<usize> = anchors.iter().copied().filter(|row| cents.get(*row).is_some_and(counts)).collect();
             (!found.is_empty()).then_some(found)
         };
         let is_anchor = |row: &usize| anchors.binary_search(row).is_ok();
         match self {
             Self::All => Some(vec![anchors[0]]),
-            Self::Net => of(ledger.revenue, |_| true),
+            Self::Net => of(ledger.revenue, |cents| cents != 0),
             Self::Charges => of(ledger.revenue, |cents| cents > 0),
             Self::Refunds => of(ledger.revenue, |cents| cents < 0),
-            Self::Margin => of(ledger.margin?, |_| true),
+            Self::Margin => of(ledger.margin?, |cents| cents != 0),
             Self::Payers => {
-                let found = of(ledger.revenue, |_| true)?;
-                let net_cents = found.iter().fold(0_i64, |sum, row| sum.saturating_add(ledger.revenue[*row]));
+                let found = of(ledger.revenue, |cents| cents != 0)?;
+                let net_cents = found.iter().fold(0_i64, |sum, row| sum.saturating_add(ledger.revenue.get(*row).unwrap_or(0)));
                 (net_cents > 0).then_some(found)
             }
             Self::Buyers => Some(vec![clocks.payment.filter(is_anchor)?]),
@@ -583,7 +578,7 @@ impl<'a> Wanted<'a> {
                 let (periods, start_us) = (&ledger.plan.periods, ledger.time_us[start]);
                 let counts = periods.n_ended(start_us) >= *n_ended && cohort.is_none_or(|day| format_day(periods.start(start_us)) == day);
                 let in_time = |row: &usize| (periods.between(start_us, ledger.time_us[*row]) as usize) < *n_ended;
-                let money = (start + 1..rows.end).take_while(in_time).filter(|row| is_money(ledger.curve[*row]));
+                let money = (start + 1..rows.end).take_while(in_time).filter(|row| ledger.curve.get(*row).is_some_and(|cents| cents != 0));
                 counts.then(|| std::iter::once(start).chain(money).collect())
             }
         }
