@@ -22,6 +22,12 @@ pub struct Index<'a> {
     pub clock: TickClock,
     /// Whether each of these is its actor's first of its name, by bits from the lowest on, shape `[rows / 64]`.
     pub first_by_name: &'a [u64],
+    /// The name of the row after each of these in its run, [`NO_CODE`] where the run ends there; shape `[rows]`.
+    pub next_by_name: Codes<'a>,
+    /// The places among these of rows that end a run, ascending; shape `[runs]`.
+    pub end_places: &'a [u32],
+    /// The runs that they end, shape `[runs]`.
+    pub end_runs: &'a [u32],
     /// Where the rows of each name begin, shape `[names + 1]`; names that came later are no rows' here.
     pub name_starts: &'a [u32],
     /// First row of each run, ascending, shape `[runs]`.
@@ -292,6 +298,12 @@ pub struct OwnedIndex {
     /// As in [`Index`].
     pub first_by_name: Vec<u64>,
     /// As in [`Index`].
+    pub next_by_name: Vec<u32>,
+    /// As in [`Index`].
+    pub end_places: Vec<u32>,
+    /// As in [`Index`].
+    pub end_runs: Vec<u32>,
+    /// As in [`Index`].
     pub name_starts: Vec<u32>,
     /// As in [`Index`].
     pub run_rows: Vec<u32>,
@@ -321,25 +333,9 @@ impl OwnedIndex {
             index.name_starts[place] += 1;
         }
         (1..index.name_starts.len()).for_each(|idx| index.name_starts[idx] += index.name_starts[idx - 1]);
-        (index.rows_by_name, index.ticks_by_name) = (vec![0; n_rows as usize], vec![0; n_rows as usize]);
-        index.first_by_name = vec![0; time_us.len().div_ceil(64)];
-        let (mut next_starts, mut actors_first) = (starts.iter(), 0);
-        let mut next_start = next_starts.next();
-        // One after the last row of each name.
-        let mut ends_of_names = vec![0; index.name_starts.len()];
-        for (row, code) in (0..n_rows).zip(name.iter()) {
-            if next_start.is_some_and(|start| *start == u64::from(row)) {
-                (actors_first, next_start) = (row, next_starts.next());
-            }
-            let next = &mut index.name_starts[code as usize + 1];
-            let place = *next as usize;
-            *next += 1;
-            index.rows_by_name[place] = row;
-            index.ticks_by_name[place] = index.clock.tick(time_us[row as usize]);
-            let is_first = std::mem::replace(&mut ends_of_names[code as usize], row + 1) <= actors_first;
-            index.first_by_name[place / 64] |= u64::from(is_first) << (place % 64);
-        }
-        index.name_starts.pop();
+        let mut next_name = vec![NO_CODE; n_rows as usize];
+        // The last row of each run.
+        let mut last_rows = Vec::new();
         for (start, end) in starts.iter().zip(ends) {
             for row in *start as usize..*end as usize {
                 let is_first = row == *start as usize;
@@ -348,11 +344,37 @@ impl OwnedIndex {
                     index.run_is_first.push(u8::from(is_first));
                     index.run_began_us.push(time_us[row]);
                     index.run_ended_us.push(time_us[row]);
-                } else if let Some(ended_us) = index.run_ended_us.last_mut() {
-                    *ended_us = time_us[row];
+                    last_rows.push(row as u32);
+                } else if let Some((ended_us, last_row)) = index.run_ended_us.last_mut().zip(last_rows.last_mut()) {
+                    (*ended_us, *last_row) = (time_us[row], row as u32);
+                    next_name[row - 1] = name.get(row);
                 }
             }
         }
+        (index.rows_by_name, index.ticks_by_name) = (vec![0; n_rows as usize], vec![0; n_rows as usize]);
+        (index.first_by_name, index.next_by_name) = (vec![0; time_us.len().div_ceil(64)], vec![NO_CODE; n_rows as usize]);
+        let (mut next_starts, mut actors_first) = (starts.iter().peekable(), 0);
+        let (mut ends_of_runs, mut last_rows) = (Vec::with_capacity(last_rows.len()), (0..).zip(last_rows).peekable());
+        // One after the last row of each name.
+        let mut ends_of_names = vec![0; index.name_starts.len()];
+        for (row, code) in (0..n_rows).zip(name.iter()) {
+            // More than one begins at a row where an actor has none.
+            while next_starts.next_if(|start| **start <= u64::from(row)).is_some() {
+                actors_first = row;
+            }
+            let next = &mut index.name_starts[code as usize + 1];
+            let place = *next as usize;
+            *next += 1;
+            index.rows_by_name[place] = row;
+            index.ticks_by_name[place] = index.clock.tick(time_us[row as usize]);
+            index.next_by_name[place] = next_name[row as usize];
+            ends_of_runs.extend(last_rows.next_if(|(_, last_row)| *last_row == row).map(|(run, _)| (place as u32, run)));
+            let is_first = std::mem::replace(&mut ends_of_names[code as usize], row + 1) <= actors_first;
+            index.first_by_name[place / 64] |= u64::from(is_first) << (place % 64);
+        }
+        index.name_starts.pop();
+        ends_of_runs.sort_unstable();
+        (index.end_places, index.end_runs) = ends_of_runs.into_iter().unzip();
         index
     }
 
@@ -363,6 +385,9 @@ impl OwnedIndex {
             ticks_by_name: &self.ticks_by_name,
             clock: self.clock,
             first_by_name: &self.first_by_name,
+            next_by_name: Codes::Long(&self.next_by_name),
+            end_places: &self.end_places,
+            end_runs: &self.end_runs,
             name_starts: &self.name_starts,
             run_rows: &self.run_rows,
             run_is_first: &self.run_is_first,
@@ -398,9 +423,13 @@ mod tests {
     fn a_row_is_its_actors_first_of_a_name_once() {
         // The second actor has rows from 70 on, the third the last one; each has both names.
         let names: Vec<u8> = (0..141).map(|row| u8::from(row % 3 == 0 || row == 139)).collect();
-        let owned = OwnedIndex::new(&[0, 70, 140], &[70, 140, 141], &[0; 141], Codes::Byte(&names));
-        let firsts = owned.rows_by_name.iter().enumerate().filter(|(place, _)| owned.first_by_name[place / 64] >> (place % 64) & 1 != 0);
-        assert_eq!(firsts.map(|(_, row)| *row).collect::<Vec<u32>>(), [1, 70, 140, 0, 72]);
+        // Actors without rows, before, between and after them, change nothing.
+        for (starts, ends) in [(&[0, 70, 140][..], &[70, 140, 141][..]), (&[0, 0, 70, 70, 140, 141], &[0, 70, 70, 140, 141, 141])] {
+            let owned = OwnedIndex::new(starts, ends, &[0; 141], Codes::Byte(&names));
+            let is_first = |place: &usize| owned.first_by_name[place / 64] >> (place % 64) & 1 != 0;
+            let firsts: Vec<u32> = (0..141).filter(is_first).map(|place| owned.rows_by_name[place]).collect();
+            assert_eq!(firsts, [1, 70, 140, 0, 72]);
+        }
     }
 
     #[test]
@@ -491,5 +520,16 @@ mod tests {
         assert_eq!(of(&mut runs, 0..3), [run(0, 5, REST + 5), run(2, 2 * REST + 6, 2 * REST + 6)]);
         assert_eq!(of(&mut runs, 4..6), [run(4, 7, 8)]);
         assert_eq!(of(&mut owned.index().runs(), 4..6), [run(4, 7, 8)]);
+    }
+
+    #[test]
+    fn a_row_leads_to_the_next_one_of_its_run() {
+        // Rows 3 and 6 are nobody's, and the second run of the first actor begins at row 2.
+        let time_us = [5, REST + 5, 2 * REST + 6, 2 * REST + 7, 7, 8, 9];
+        let owned = OwnedIndex::new(&[0, 4], &[3, 6], &time_us, Codes::Byte(&[1, 0, 1, 1, 0, 2, 0]));
+        assert_eq!(owned.rows_by_name, [1, 4, 6, 0, 2, 3, 5]);
+        assert_eq!(owned.next_by_name, [NO_CODE, 2, NO_CODE, 0, NO_CODE, NO_CODE, NO_CODE]);
+        // They end at rows 1, 2 and 5.
+        assert_eq!((owned.run_rows, owned.end_places, owned.end_runs), (vec![0, 2, 4], vec![0, 4, 6], vec![0, 1, 2]));
     }
 }

@@ -50,6 +50,12 @@ impl Shard<'_> {
         self.time_us.len()
     }
 
+    /// Walks the rows that are nobody's. O(actors).
+    pub fn nobodys_rows(&self) -> impl Iterator<Item = usize> + '_ {
+        let starts = self.starts.iter().copied().chain([self.n_rows() as u64]);
+        std::iter::once(0).chain(self.ends.iter().copied()).zip(starts).flat_map(|(end, start)| end as usize..start as usize)
+    }
+
     /// Walks the rows that are somebody's.
     pub fn owned_rows(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.n_actors()).flat_map(|actor_idx| self.rows(actor_idx))

@@ -231,6 +231,11 @@ impl SessionColumns {
         self.n_sessions = self.n_rows.len() - self.going_on.len();
     }
 
+    /// Walks the runs that go on with a session, by their positions among these. O(1) each.
+    pub fn going_on(&self) -> impl Iterator<Item = usize> + '_ {
+        self.going_on.iter().map(|(run, _)| *run)
+    }
+
     /// Fills in how long sessions are. O(runs).
     pub fn find_durations(&mut self, index: &Index, stretch: &Stretch) {
         let (began_us, ended_us) = (&index.run_began_us[stretch.runs.clone()], &index.run_ended_us[stretch.runs.clone()]);

@@ -162,6 +162,10 @@ struct IndexData {
     ticks_by_name: ScalarBuffer<u32>,
     clock: TickClock,
     first_by_name: ScalarBuffer<u64>,
+    /// Codes of the width of the names.
+    next_by_name: ArrayRef,
+    end_places: ScalarBuffer<u32>,
+    end_runs: ScalarBuffer<u32>,
     name_starts: ScalarBuffer<u32>,
     run_rows: ScalarBuffer<u32>,
     run_is_first: ScalarBuffer<u8>,
@@ -169,22 +173,24 @@ struct IndexData {
     run_ended_us: ScalarBuffer<i64>,
 }
 
-/// Lists of an index in its file; the last one is its clock.
-const INDEX: [(&str, DataType); 9] = [
-    ("rows_by_name", DataType::UInt32),
-    ("ticks_by_name", DataType::UInt32),
-    ("first_by_name", DataType::UInt64),
-    ("name_starts", DataType::UInt32),
-    ("run_rows", DataType::UInt32),
-    ("run_is_first", DataType::UInt8),
-    ("run_began_us", DataType::Int64),
-    ("run_ended_us", DataType::Int64),
-    ("clock", DataType::Int64),
-];
-
-fn index_schema() -> SchemaRef {
+/// Returns the lists of an index in its file, where names are as wide as said; the last one is its clock.
+fn index_schema(name: DataType) -> SchemaRef {
+    let lists = [
+        ("rows_by_name", DataType::UInt32),
+        ("ticks_by_name", DataType::UInt32),
+        ("first_by_name", DataType::UInt64),
+        ("next_by_name", name),
+        ("end_places", DataType::UInt32),
+        ("end_runs", DataType::UInt32),
+        ("name_starts", DataType::UInt32),
+        ("run_rows", DataType::UInt32),
+        ("run_is_first", DataType::UInt8),
+        ("run_began_us", DataType::Int64),
+        ("run_ended_us", DataType::Int64),
+        ("clock", DataType::Int64),
+    ];
     let field = |(name, item): (&str, DataType)| Field::new_list(name, Field::new_list_field(item, false), false);
-    Arc::new(Schema::new(INDEX.map(field).to_vec()))
+    Arc::new(Schema::new(lists.map(field).to_vec()))
 }
 
 impl IndexData {
@@ -192,31 +198,38 @@ impl IndexData {
         let list = |idx: usize| batch.column(idx).as_list::<i32>().value(0);
         let numbers = |idx: usize| list(idx).as_primitive::<UInt32Type>().values().clone();
         let instants = |idx: usize| list(idx).as_primitive::<Int64Type>().values().clone();
-        let clock = instants(8);
+        let clock = instants(11);
         Self {
             rows_by_name: numbers(0),
             ticks_by_name: numbers(1),
             clock: TickClock { base_us: clock[0], shift: clock[1] as u32 },
             first_by_name: list(2).as_primitive::<UInt64Type>().values().clone(),
-            name_starts: numbers(3),
-            run_rows: numbers(4),
-            run_is_first: list(5).as_primitive::<UInt8Type>().values().clone(),
-            run_began_us: instants(6),
-            run_ended_us: instants(7),
+            next_by_name: list(3),
+            end_places: numbers(4),
+            end_runs: numbers(5),
+            name_starts: numbers(6),
+            run_rows: numbers(7),
+            run_is_first: list(8).as_primitive::<UInt8Type>().values().clone(),
+            run_began_us: instants(9),
+            run_ended_us: instants(10),
         }
     }
 
-    fn to_batch(&self) -> Result<RecordBatch, ArrowError> {
+    fn to_batch(&self, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
         let list = |values: ArrayRef| -> Result<ArrayRef, ArrowError> {
             let item = Arc::new(Field::new_list_field(values.data_type().clone(), false));
             Ok(Arc::new(ListArray::try_new(item, OffsetBuffer::from_lengths([values.len()]), values, None)?))
         };
         let numbers = |values: &ScalarBuffer<u32>| list(Arc::new(UInt32Array::new(values.clone(), None)));
         let instants = |values: &ScalarBuffer<i64>| list(Arc::new(Int64Array::new(values.clone(), None)));
+        let DataType::List(name) = schema.field_with_name("next_by_name")?.data_type() else { unreachable!("it is a list") };
         let columns = vec![
             numbers(&self.rows_by_name)?,
             numbers(&self.ticks_by_name)?,
             list(Arc::new(UInt64Array::new(self.first_by_name.clone(), None)))?,
+            list(narrowed(&self.next_by_name, name.data_type(), 0))?,
+            numbers(&self.end_places)?,
+            numbers(&self.end_runs)?,
             numbers(&self.name_starts)?,
             numbers(&self.run_rows)?,
             list(Arc::new(UInt8Array::new(self.run_is_first.clone(), None)))?,
@@ -224,7 +237,7 @@ impl IndexData {
             instants(&self.run_ended_us)?,
             instants(&vec![self.clock.base_us, i64::from(self.clock.shift)].into())?,
         ];
-        RecordBatch::try_new(index_schema(), columns)
+        RecordBatch::try_new(schema.clone(), columns)
     }
 
     fn index(&self) -> Index<'_> {
@@ -233,6 +246,9 @@ impl IndexData {
             ticks_by_name: &self.ticks_by_name,
             clock: self.clock,
             first_by_name: &self.first_by_name,
+            next_by_name: codes(&self.next_by_name),
+            end_places: &self.end_places,
+            end_runs: &self.end_runs,
             name_starts: &self.name_starts,
             run_rows: &self.run_rows,
             run_is_first: &self.run_is_first,
@@ -249,6 +265,9 @@ impl From<OwnedIndex> for IndexData {
             ticks_by_name: owned.ticks_by_name.into(),
             clock: owned.clock,
             first_by_name: owned.first_by_name.into(),
+            next_by_name: Arc::new(UInt32Array::from(owned.next_by_name)),
+            end_places: owned.end_places.into(),
+            end_runs: owned.end_runs.into(),
             name_starts: owned.name_starts.into(),
             run_rows: owned.run_rows.into(),
             run_is_first: owned.run_is_first.into(),
@@ -476,6 +495,7 @@ pub(super) struct SegmentWriter {
     rows: FileWriter<std::io::BufWriter<File>>,
     actors: FileWriter<std::io::BufWriter<File>>,
     index: FileWriter<std::io::BufWriter<File>>,
+    index_schema: SchemaRef,
     card: SegmentCard,
 }
 
@@ -496,9 +516,10 @@ impl SegmentWriter {
         let complete = (0..shape.columns.len()).filter(|idx| shape.columns[*idx].kind == ColumnKind::Text).collect();
         let card = SegmentCard { complete, spans: shape.spans.to_vec(), ..card };
         let (written, schema) = shape.written();
-        let (rows, actors, index) =
-            (open(&card.rows, &schema)?, open(&card.actors, &actors_schema())?, open(&card.index, &index_schema())?);
-        Ok(Self { rows, actors, index, schema, written, card })
+        let name = schema.field_with_name("name").map(Field::data_type).map_err(|error| write_error(folder, error))?;
+        let index_schema = index_schema(name.clone());
+        let (rows, actors, index) = (open(&card.rows, &schema)?, open(&card.actors, &actors_schema())?, open(&card.index, &index_schema)?);
+        Ok(Self { rows, actors, index, schema, written, index_schema, card })
     }
 
     /// Writes the next shard, whose rows were collected.
@@ -520,7 +541,7 @@ impl SegmentWriter {
         let actors = RecordBatch::try_new(actors_schema(), vec![Arc::new(ids), Arc::new(offsets)]);
         rows().and_then(|rows| self.rows.write(&rows)).map_err(|error| write_error(Path::new(&self.card.rows), error))?;
         actors.and_then(|actors| self.actors.write(&actors)).map_err(|error| write_error(Path::new(&self.card.actors), error))?;
-        let index = shard.index.to_batch();
+        let index = shard.index.to_batch(&self.index_schema);
         index.and_then(|index| self.index.write(&index)).map_err(|error| write_error(Path::new(&self.card.index), error))
     }
 
@@ -584,7 +605,8 @@ impl Segment {
         let fixed = &fields[..fields.len().saturating_sub(written.len())];
         let is_whole = ["time_us", "name", "tie"].iter().all(|needed| fixed.iter().any(|field| field.name() == needed));
         let of_spec = fields[fixed.len()..].iter().zip(written).all(|(field, column)| *field.name() == column.name);
-        let is_indexed = segment.index.schema.fields() == index_schema().fields();
+        let name = fixed.iter().find(|field| field.name() == "name").map(|field| index_schema(field.data_type().clone()));
+        let is_indexed = name.is_some_and(|schema| segment.index.schema.fields() == schema.fields());
         if !is_whole || !of_spec || !is_indexed {
             return Err(StoreError::damaged(&folder.join(&card.rows), "it has other columns than its card"));
         }

@@ -1,9 +1,11 @@
 //! Counting of pairs, row by row of the matrix that they make, and the edges whose times are kept.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
-use diptych_event::index::Index;
-use diptych_event::timeline::Code;
+use diptych_event::Shard;
+use diptych_event::index::{Index, RowSet};
+use diptych_event::timeline::{Code, Codes};
 use serde::{Serialize, Serializer};
 
 use crate::derive::{SessionColumns, Stretch};
@@ -242,17 +244,29 @@ const NOWHERE: Packed = (row_idx(START) as Packed) << 1;
 
 /// Counts of the cases of one shard, whose pairs are read in the order of the earlier names.
 ///
-/// What each row leads to is written down row by row, and then looked up through the index, which has the rows of each name
-/// one after the other. Looks do not wait for each other, so this is faster than writing each pair to the place of its name.
+/// The index has the rows of each name one after the other. What each row leads to is written down row by row, and then looked
+/// up in that order. Looks do not wait for each other, so this is faster than writing each pair to the place of its name.
+/// Where cases are sessions of whole runs, the index tells itself what rows lead to, but for the last one of each run.
 pub struct ByName<'a> {
     table: &'a mut PairTable,
     index: Index<'a>,
-    /// What rows lead to, as pairs that are nobody's first; shape `[rows]`, as far as [`Self::n_led`].
+    cases: Cases,
+    /// What rows or runs lead to, as pairs that are nobody's first; of the first ones of the shard.
     leads: Vec<Packed>,
-    n_led: usize,
     /// The first events of cases.
     starts: Vec<Packed>,
     last_actor: u32,
+}
+
+/// What a case is.
+enum Cases {
+    /// Some rows, one after the other, of so many.
+    OfRows(usize),
+    /// Some runs, one after the other.
+    OfRuns {
+        /// Rows that are nobody's, if there are any.
+        nobodys: Option<RowSet>,
+    },
 }
 
 impl<'a> ByName<'a> {
@@ -261,38 +275,39 @@ impl<'a> ByName<'a> {
         n_names + (N_ARTIFICIAL as usize) < 1 << (Packed::BITS - 1)
     }
 
-    /// Begins a shard of so many rows. O(1).
-    pub fn new(table: &'a mut PairTable, index: Index<'a>, n_rows: usize) -> Self {
-        let mut leads = std::mem::take(&mut table.leads);
-        leads.resize(n_rows, NOWHERE);
-        Self { table, index, leads, n_led: 0, starts: Vec::new(), last_actor: NOBODY }
+    /// Begins a shard of so many rows, whose cases are added one by one. O(1).
+    pub fn of_rows(table: &'a mut PairTable, index: Index<'a>, n_rows: usize) -> Self {
+        Self::new(table, index, Cases::OfRows(n_rows))
     }
 
-    /// Adds the sessions of some actors, who come after those before; `names` are those of all rows of the shard, `ended_us`
-    /// the instants at which their runs end, and `end_of` tells where a session leads that ended at an instant.
-    /// O(rows), without a branch per session.
-    pub fn add_sessions<C: Code>(
-        &mut self,
-        stretch: &Stretch,
-        sessions: &SessionColumns,
-        names: &[C],
-        ended_us: &[i64],
-        end_of: impl Fn(i64) -> u32,
-    ) {
-        let (first, end) = (stretch.starts[0] as usize, stretch.rows_end as usize);
-        self.skip_to(first);
-        self.n_led = end;
-        let (leads, names) = (&mut self.leads[first..end], &names[first..end]);
-        leads.iter_mut().zip(&names[1..]).for_each(|(lead, name)| *lead = pack(name.code(), false));
+    /// Begins a shard whose sessions are added, and with them all rows that are somebody's. O(actors).
+    pub fn of_runs(table: &'a mut PairTable, shard: &Shard<'a>) -> Self {
+        let nobodys = RowSet::new(shard.n_rows(), shard.nobodys_rows().map(|row| row as u32));
+        Self::new(table, shard.index, Cases::OfRuns { nobodys: Some(nobodys).filter(|rows| !rows.is_empty()) })
+    }
+
+    fn new(table: &'a mut PairTable, index: Index<'a>, cases: Cases) -> Self {
+        let mut leads = std::mem::take(&mut table.leads);
+        leads.clear();
+        Self { table, index, cases, leads, starts: Vec::new(), last_actor: NOBODY }
+    }
+
+    /// Adds the sessions of some actors, who come after those before; `names` are those of all rows of the shard, and `end_of`
+    /// tells where a session leads that ended at an instant. O(runs), without a branch per session.
+    pub fn add_sessions<C: Code>(&mut self, stretch: &Stretch, sessions: &SessionColumns, names: &[C], end_of: impl Fn(i64) -> u32) {
+        let (run_rows, ended_us) = (&self.index.run_rows[stretch.runs.clone()], &self.index.run_ended_us[stretch.runs.clone()]);
+        self.leads.resize(stretch.runs.start, NOWHERE);
+        self.leads.extend(ended_us.iter().map(|us| pack(end_of(*us), false)));
+        let leads = &mut self.leads[stretch.runs.start..];
+        for run in sessions.going_on() {
+            leads[run - 1] = pack(names[run_rows[run] as usize].code(), false);
+        }
         let mut n_starts = self.starts.len();
-        self.starts.resize(n_starts + sessions.n_rows.len(), 0);
-        let mut row = 0;
-        for ((n_rows, is_first), ended_us) in sessions.n_rows.iter().zip(&sessions.is_actors_first).zip(ended_us) {
-            // A run that goes on with a session is at the row of the next one, and ends the one that it goes on with.
-            self.starts[n_starts] = pack(names[row.min(names.len() - 1)].code(), *is_first != 0);
+        self.starts.resize(n_starts + run_rows.len(), 0);
+        for ((row, n_rows), is_first) in run_rows.iter().zip(&sessions.n_rows).zip(&sessions.is_actors_first) {
+            self.starts[n_starts] = pack(names[*row as usize].code(), *is_first != 0);
+            // A run that goes on with a session has no rows of its own.
             n_starts += usize::from(*n_rows > 0);
-            row += *n_rows as usize;
-            leads[row - 1] = pack(end_of(*ended_us), false);
         }
         self.starts.truncate(n_starts);
     }
@@ -305,38 +320,57 @@ impl<'a> ByName<'a> {
     pub fn add_case<C: Code>(&mut self, actor: u32, first: usize, names: &[C], end: u32) {
         self.starts.push(pack(names[0].code(), actor != self.last_actor));
         self.last_actor = actor;
-        self.skip_to(first);
-        self.n_led += names.len();
-        let laters = names[1..].iter().map(|name| name.code()).chain([end]);
-        self.leads[first..self.n_led].iter_mut().zip(laters).for_each(|(lead, later)| *lead = pack(later, false));
+        // Rows passed over are of no case.
+        self.leads.resize(first, NOWHERE);
+        self.leads.extend(names[1..].iter().map(|name| pack(name.code(), false)));
+        self.leads.push(pack(end, false));
     }
 
-    /// Goes to a row; those passed over are of no case.
-    fn skip_to(&mut self, row: usize) {
-        self.leads[self.n_led..row].fill(NOWHERE);
-        self.n_led = row;
-    }
-
-    /// Counts the cases that were added. O(their rows + names).
+    /// Counts the cases that were added. O(rows + names).
     pub fn count(mut self) {
-        self.skip_to(self.leads.len());
+        let n_leads = match self.cases {
+            Cases::OfRows(n_rows) => n_rows,
+            Cases::OfRuns { .. } => self.index.run_rows.len(),
+        };
+        self.leads.resize(n_leads, NOWHERE);
         let n_names = self.index.name_starts.len().saturating_sub(1) as u32;
         self.table.grow_to(row_idx(n_names));
         let mut tally = RowTally::new(self.table.rows.len());
         self.table.rows[row_idx(START)].add(&mut tally, &self.starts);
-        let (rows_by_name, first_by_name) = (self.index.rows_by_name, self.index.first_by_name);
         let (mut looked_up, mut pairs) = (0..0, Vec::new());
-        for (bounds, row) in self.index.name_starts.windows(2).zip(&mut self.table.rows[row_idx(0)..]) {
+        for (name, bounds) in self.index.name_starts.windows(2).enumerate() {
             let places = bounds[0] as usize..bounds[1] as usize;
             if places.end > looked_up.end {
                 // Those of many names together, as most names have few rows; from where a word of bits begins.
-                let end = places.end.max(places.start + ROWS_AT_ONCE).min(rows_by_name.len());
+                let end = places.end.max(places.start + ROWS_AT_ONCE).min(self.index.rows_by_name.len());
                 looked_up = places.start / 64 * 64..end;
-                look_up(&self.leads, &rows_by_name[looked_up.clone()], &first_by_name[looked_up.start / 64..], &mut pairs);
+                self.look_up(looked_up.clone(), &mut pairs);
             }
+            let row = &mut self.table.rows[row_idx(0) + name];
             row.add(&mut tally, &pairs[places.start - looked_up.start..places.end - looked_up.start]);
         }
         self.table.leads = self.leads;
+    }
+
+    /// Makes the pairs of the rows at some places of the index, of which the first is one where a word of bits begins. O(rows).
+    fn look_up(&self, places: Range<usize>, pairs: &mut Vec<Packed>) {
+        let rows = &self.index.rows_by_name[places.clone()];
+        let firsts = &self.index.first_by_name[places.start / 64..];
+        pairs.clear();
+        let Cases::OfRuns { nobodys } = &self.cases else { return look_up(&self.leads, rows, firsts, pairs) };
+        match self.index.next_by_name {
+            Codes::Byte(next) => read(&next[places.clone()], firsts, pairs),
+            Codes::Short(next) => read(&next[places.clone()], firsts, pairs),
+            Codes::Long(next) => read(&next[places.clone()], firsts, pairs),
+        }
+        let ends = self.index.end_places.partition_point(|place| (*place as usize) < places.start);
+        for (place, run) in self.index.end_places[ends..].iter().zip(&self.index.end_runs[ends..]) {
+            let Some(pair) = pairs.get_mut(*place as usize - places.start) else { break };
+            *pair = self.leads[*run as usize] | *pair & 1;
+        }
+        if let Some(nobodys) = nobodys {
+            pairs.iter_mut().zip(rows).for_each(|(pair, row)| *pair = if nobodys.contains(*row as usize) { NOWHERE } else { *pair });
+        }
     }
 }
 
@@ -350,12 +384,18 @@ const ROWS_AT_ONCE: usize = 1 << 15;
 /// O(rows).
 fn look_up(leads: &[Packed], rows: &[u32], firsts: &[u64], pairs: &mut Vec<Packed>) {
     let mut found = [0; AT_ONCE];
-    pairs.clear();
     for (rows, firsts) in rows.chunks(AT_ONCE).zip(firsts.chunks(AT_ONCE / 64)) {
         found.iter_mut().zip(rows).for_each(|(lead, row)| *lead = leads[*row as usize]);
         for (leads, firsts) in found[..rows.len()].chunks(64).zip(firsts) {
             pairs.extend((0..).zip(leads).map(|(bit, lead)| lead | (firsts >> bit & 1) as Packed));
         }
+    }
+}
+
+/// Makes the pairs of some rows that lead to `next`, or nowhere; `firsts` as with [`look_up`]. O(rows).
+fn read<C: Code>(next: &[C], firsts: &[u64], pairs: &mut Vec<Packed>) {
+    for (next, firsts) in next.chunks(64).zip(firsts) {
+        pairs.extend((0..).zip(next).map(|(bit, next)| pack(next.code(), false) | (firsts >> bit & 1) as Packed));
     }
 }
 

@@ -215,15 +215,20 @@ impl Operator for Transitions {
         if all_count && ByName::fits(plan.names.len()) {
             // The plain case, which most questions are.
             let mut edges = std::mem::take(&mut total.partial.edges);
-            let mut by_name = ByName::new(&mut edges, view.shard.index, view.shard.n_rows());
-            match plan.session_gap_us.filter(|gap_us| derive::runs_tell_sessions(&view.shard, *gap_us)) {
-                Some(gap_us) => derive::for_each_sessions_of_runs(&view.shard, gap_us, |stretch, sessions| {
-                    total.add_sessions(&mut by_name, &view.shard, stretch, sessions, |ended_us| end_after(plan, ended_us, gap_us));
-                }),
-                None => {
-                    for_each_case(plan, view, |actor_idx, rows, end| total.add_case(&mut by_name, actor_idx, &view.shard, rows, end));
+            let by_name = match plan.session_gap_us.filter(|gap_us| derive::runs_tell_sessions(&view.shard, *gap_us)) {
+                Some(gap_us) => {
+                    let mut by_name = ByName::of_runs(&mut edges, &view.shard);
+                    derive::for_each_sessions_of_runs(&view.shard, gap_us, |stretch, sessions| {
+                        total.add_sessions(&mut by_name, &view.shard, stretch, sessions, |ended_us| end_after(plan, ended_us, gap_us));
+                    });
+                    by_name
                 }
-            }
+                None => {
+                    let mut by_name = ByName::of_rows(&mut edges, view.shard.index, view.shard.n_rows());
+                    for_each_case(plan, view, |actor_idx, rows, end| total.add_case(&mut by_name, actor_idx, &view.shard, rows, end));
+                    by_name
+                }
+            };
             by_name.count();
             total.partial.edges = edges;
         } else {
@@ -411,11 +416,10 @@ impl<'a> Tally<'a> {
         self.n_pairs += n_sessions + (stretch.rows_end - stretch.starts[0]);
         self.case_people += n_actors;
         self.pair_people += n_actors;
-        let ended_us = &shard.index.run_ended_us[stretch.runs.clone()];
         match shard.name {
-            Codes::Byte(names) => by_name.add_sessions(stretch, sessions, names, ended_us, end_of),
-            Codes::Short(names) => by_name.add_sessions(stretch, sessions, names, ended_us, end_of),
-            Codes::Long(names) => by_name.add_sessions(stretch, sessions, names, ended_us, end_of),
+            Codes::Byte(names) => by_name.add_sessions(stretch, sessions, names, end_of),
+            Codes::Short(names) => by_name.add_sessions(stretch, sessions, names, end_of),
+            Codes::Long(names) => by_name.add_sessions(stretch, sessions, names, end_of),
         }
     }
 

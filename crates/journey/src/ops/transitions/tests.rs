@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use diptych_event::index::OwnedIndex;
-use diptych_event::time::SECOND_US;
+use diptych_event::Shard;
+use diptych_event::actors::ActorIds;
+use diptych_event::index::{Index, OwnedIndex, REST_US};
+use diptych_event::time::{MINUTE_US, SECOND_US};
 use diptych_event::timeline::Codes;
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::Transitions;
 use super::kernel::*;
+use crate::derive;
 use crate::ops::testing::{Answer, World};
 
 #[track_caller]
@@ -181,7 +184,7 @@ fn cases_counted_by_name_are_the_pairs_of_their_rows() {
             actor += 1;
         }
         let owned = OwnedIndex::new(&starts, &ends, &vec![0; n_rows as usize], Codes::Short(&names));
-        let mut by_name = ByName::new(&mut from_index, owned.index(), names.len());
+        let mut by_name = ByName::of_rows(&mut from_index, owned.index(), names.len());
         for (actor, first, last, end) in cases {
             let case = &names[first..last];
             by_name.add_case(actor, first, case, end);
@@ -206,6 +209,72 @@ fn cases_counted_by_name_are_the_pairs_of_their_rows() {
         into.merge(from);
         assert!(sorted(&into).iter().zip(sorted(&by_pair)).all(|(twice, once)| twice.n == 2 * once.n && twice.people == 2 * once.people));
     }
+}
+
+#[test]
+fn sessions_counted_by_runs_are_the_pairs_of_their_rows() {
+    let mut state = 7_u64;
+    let mut draw = |below: u32| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u32 % below
+    };
+    let (mut by_pair, mut from_runs) = (PairTable::default(), PairTable::default());
+    // The second shard has rows that are nobody's, the third a name for each row, which are read as texts of other widths.
+    for (n_names, has_nobodys) in [(200, false), (40, true), (30_000, false)] {
+        let names: Vec<u32> = (0..40_000).map(|row| if n_names < 30_000 { draw(n_names) } else { row % n_names }).collect();
+        let pauses_us = [1_i64, 9 * MINUTE_US, REST_US, REST_US + 1, 29 * MINUTE_US, 31 * MINUTE_US];
+        let (mut time_us, mut starts, mut ends): (Vec<i64>, Vec<u64>, Vec<u64>) = (Vec::new(), Vec::new(), Vec::new());
+        while time_us.len() < names.len() {
+            let mut at_us = 0;
+            let mut some = |n: u32, time_us: &mut Vec<i64>| {
+                let times = (0..n).map(|_| {
+                    at_us += pauses_us[draw(6) as usize];
+                    at_us
+                });
+                time_us.extend(times.collect::<Vec<i64>>());
+            };
+            if has_nobodys {
+                some(time_us.len() as u32 % 3, &mut time_us);
+            }
+            starts.push(time_us.len() as u64);
+            some(1 + time_us.len() as u32 % 50, &mut time_us);
+            ends.push(time_us.len() as u64);
+        }
+        time_us.truncate(names.len());
+        starts.retain(|start| *start < names.len() as u64);
+        ends.truncate(starts.len());
+        ends.iter_mut().for_each(|end| *end = (*end).min(names.len() as u64));
+        let owned = OwnedIndex::new(&starts, &ends, &time_us, Codes::Long(&names));
+        let short: Vec<u16> = owned.next_by_name.iter().map(|name| *name as u16).collect();
+        let shard = Shard {
+            actors: ActorIds { offsets: &[], text: &[] },
+            starts: &starts,
+            ends: &ends,
+            time_us: &time_us,
+            name: Codes::Long(&names),
+            seq: None,
+            tie: &[],
+            interactive: None,
+            columns: &[],
+            index: Index { next_by_name: Codes::Short(&short), ..owned.index() },
+        };
+        let (gap_us, open_after_us) = (30 * MINUTE_US, 40 * MINUTE_US);
+        let end_of = |ended_us: i64| if ended_us > open_after_us { OPEN } else { END };
+        let mut by_name = ByName::of_runs(&mut from_runs, &shard);
+        derive::for_each_sessions_of_runs(&shard, gap_us, |stretch, sessions| by_name.add_sessions(stretch, sessions, &names, end_of));
+        by_name.count();
+        for actor_idx in 0..shard.n_actors() {
+            for session in derive::sessions(&shard, shard.rows(actor_idx), gap_us) {
+                let end = end_of(time_us[session.end - 1]);
+                let nodes: Vec<u32> = [START].into_iter().chain(names[session].iter().copied()).chain([end]).collect();
+                let actor = actor_idx as u32;
+                nodes.windows(2).for_each(|pair| by_pair.add(NewPair { from: pair[0], to: pair[1], actor }));
+            }
+        }
+        // Actors of the next shard are others, whatever their positions.
+        by_pair.settle();
+    }
+    assert_eq!(sorted(&from_runs), sorted(&by_pair));
 }
 
 fn sorted(table: &PairTable) -> Vec<Edge> {
