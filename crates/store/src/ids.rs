@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -59,59 +59,103 @@ pub struct Ids {
 
 #[derive(Serialize, Deserialize, Default)]
 struct Card {
-    /// Bytes of a key in the runs; 0 where the card was written by a version that did not say so.
-    #[serde(default)]
-    key_bytes: usize,
     /// Log files whose ids are in the runs.
     covered: BTreeSet<String>,
-    /// Names of the runs, oldest first.
-    runs: Vec<String>,
+    /// The runs, oldest first; those of older versions were names alone, so their cards are not read.
+    runs: Vec<RunCard>,
     /// Number of the next run.
     next: u64,
 }
 
-struct Run {
-    map: Option<Mmap>,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct RunCard {
+    name: String,
+    n_keys: usize,
 }
 
-const KEY_BYTES: usize = 12;
+/// Keys in ascending order, mapped into memory.
+///
+/// The upper bytes of the ids are left out: keys with the same ones make a part, and the file begins with where each part
+/// begins, as u32, one more than there are parts. Of each key follow the other bytes of its id and those of its content.
+struct Run {
+    map: Mmap,
+    n_keys: usize,
+    /// Upper bytes of ids that are left out.
+    n_upper: usize,
+}
+
+const CONTENT_BYTES: usize = size_of::<u32>();
+
+/// Returns how many upper bytes of ids are left out among so many: as many as leave 16 keys to a part or more.
+fn n_upper(n_keys: usize) -> usize {
+    match n_keys {
+        0..0x1000 => 0,
+        0x1000..0x10_0000 => 1,
+        _ => 2,
+    }
+}
+
+/// Returns the part of an id.
+fn part_of(id: u64, n_upper: usize) -> usize {
+    (id.rotate_left(8 * n_upper as u32) & ((1 << (8 * n_upper)) - 1)) as usize
+}
 
 impl Run {
-    fn open(path: &Path) -> Result<Self, StoreError> {
+    fn open(path: &Path, n_keys: usize) -> Result<Self, StoreError> {
         let file = File::open(path).map_err(StoreError::io(path, "opening"))?;
-        let len = file.metadata().map_err(StoreError::io(path, "reading"))?.len();
-        if len % KEY_BYTES as u64 != 0 {
-            return Err(StoreError::damaged(path, "its length is not a number of keys"));
-        }
         // SAFETY: runs are written once under a new name and only ever deleted, never changed.
-        let map = if len == 0 { None } else { Some(unsafe { Mmap::map(&file) }.map_err(StoreError::io(path, "mapping"))?) };
-        Ok(Self { map })
+        let map = unsafe { Mmap::map(&file) }.map_err(StoreError::io(path, "mapping"))?;
+        let run = Self { map, n_keys, n_upper: n_upper(n_keys) };
+        if run.map.len() != run.place(n_keys) {
+            return Err(StoreError::damaged(path, "its length is not that of its keys"));
+        }
+        Ok(run)
     }
 
-    fn len(&self) -> usize {
-        self.map.as_ref().map_or(0, |map| map.len() / KEY_BYTES)
+    fn n_parts(&self) -> usize {
+        1 << (8 * self.n_upper)
     }
 
-    fn key(&self, idx: usize) -> Key {
-        let bytes = &self.map.as_ref().expect("a run with keys is mapped")[idx * KEY_BYTES..][..KEY_BYTES];
-        let (id, content) = bytes.split_at(8);
-        let id = u64::from_le_bytes(id.try_into().expect("8 bytes"));
-        Key { id, content: u32::from_le_bytes(content.try_into().expect("4 bytes")) }
+    /// Returns the first key of a part, or the number of keys after the last part.
+    fn start(&self, part: usize) -> usize {
+        u32::from_le_bytes(self.map[size_of::<u32>() * part..][..size_of::<u32>()].try_into().expect("4 bytes")) as usize
     }
 
-    /// Returns the first position from `from` on whose id is at least `id`, by doubling steps.
-    fn seek(&self, from: usize, id: u64) -> usize {
-        let (mut lo, mut step) = (from, 1);
-        while lo + step < self.len() && self.key(lo + step).id < id {
+    /// Returns where a key begins in the file.
+    fn place(&self, idx: usize) -> usize {
+        size_of::<u32>() * (self.n_parts() + 1) + (size_of::<u64>() - self.n_upper + CONTENT_BYTES) * idx
+    }
+
+    fn key(&self, part: usize, idx: usize) -> Key {
+        let (mut id, n_lower) = ([0; size_of::<u64>()], size_of::<u64>() - self.n_upper);
+        let (lower, content) = self.map[self.place(idx)..self.place(idx + 1)].split_at(n_lower);
+        id[..n_lower].copy_from_slice(lower);
+        let upper = (part as u64).rotate_right(8 * self.n_upper as u32);
+        Key { id: u64::from_le_bytes(id) | upper, content: u32::from_le_bytes(content.try_into().expect("4 bytes")) }
+    }
+
+    /// Walks the keys in ascending order.
+    fn keys(&self) -> impl Iterator<Item = Key> + '_ {
+        (0..self.n_parts()).flat_map(move |part| (self.start(part)..self.start(part + 1)).map(move |idx| self.key(part, idx)))
+    }
+
+    /// Returns the first key whose id is at least `id`, if it is in the same part, and sets `position` to its position, which is
+    /// not before; by doubling steps.
+    fn seek(&self, position: &mut usize, id: u64) -> Option<Key> {
+        let part = part_of(id, self.n_upper);
+        let end = self.start(part + 1);
+        let (mut lo, mut step) = (self.start(part).max(*position), 1);
+        while lo + step < end && self.key(part, lo + step).id < id {
             lo += step;
             step *= 2;
         }
-        let mut hi = (lo + step).min(self.len());
+        let mut hi = (lo + step).min(end);
         while lo < hi {
             let middle = (lo + hi) / 2;
-            if self.key(middle).id < id { lo = middle + 1 } else { hi = middle }
+            if self.key(part, middle).id < id { lo = middle + 1 } else { hi = middle }
         }
-        lo
+        *position = lo;
+        (lo < end).then(|| self.key(part, lo))
     }
 }
 
@@ -120,14 +164,14 @@ impl Ids {
     pub fn open(workspace: &Workspace) -> Result<Self, StoreError> {
         let folder = workspace.store("ids");
         let card: Option<Card> = fs::read(folder.join("card.json")).ok().and_then(|text| serde_json::from_slice(&text).ok());
-        let known = card.filter(|card| card.key_bytes == KEY_BYTES).and_then(|card| {
-            let runs: Result<Vec<Run>, StoreError> = card.runs.iter().map(|name| Run::open(&folder.join(name))).collect();
+        let known = card.and_then(|card| {
+            let runs: Result<Vec<Run>, StoreError> = card.runs.iter().map(|run| Run::open(&folder.join(&run.name), run.n_keys)).collect();
             Some((card, runs.ok()?))
         });
         let (card, runs) = known.unwrap_or_else(|| {
             // Runs that no card speaks of are of no use to anybody.
             let _ = fs::remove_dir_all(&folder);
-            (Card { key_bytes: KEY_BYTES, ..Card::default() }, Vec::new())
+            (Card::default(), Vec::new())
         });
         fs::create_dir_all(&folder).map_err(StoreError::io(&folder, "making the index of ids"))?;
         Ok(Self { folder, card, runs })
@@ -162,10 +206,8 @@ impl Ids {
         for run in &self.runs {
             let mut position = 0;
             for (key, known) in keys.iter().zip(&mut known) {
-                position = run.seek(position, key.id);
-                if position < run.len() && run.key(position).id == key.id {
-                    let same = run.key(position).content == key.content;
-                    *known = if same { Known::Same } else { Known::Conflict };
+                if let Some(found) = run.seek(&mut position, key.id).filter(|found| found.id == key.id) {
+                    *known = if found.content == key.content { Known::Same } else { Known::Conflict };
                 }
             }
         }
@@ -176,70 +218,56 @@ impl Ids {
     pub fn add(&mut self, keys: &[Key], log_file: &str) -> Result<(), StoreError> {
         let mut stale = Vec::new();
         if !keys.is_empty() {
-            self.push_run(&mut keys.iter().copied())?;
+            self.push_run(keys.len(), &mut keys.iter().copied())?;
             while let [.., before, last] = &self.runs[..] {
-                if before.len() > 2 * last.len() {
+                if before.n_keys > 2 * last.n_keys {
                     break;
                 }
                 let (last, before) = (self.runs.pop().expect("two runs"), self.runs.pop().expect("two runs"));
                 stale.extend(self.card.runs.drain(self.card.runs.len() - 2..));
-                self.push_run(&mut Merge { a: &before, b: &last, i: 0, j: 0 })?;
+                let (mut a, mut b) = (before.keys().peekable(), last.keys().peekable());
+                let mut merged = std::iter::from_fn(|| match (a.peek(), b.peek()) {
+                    (Some(one), Some(other)) if other < one => b.next(),
+                    (Some(_), _) => a.next(),
+                    (None, _) => b.next(),
+                });
+                self.push_run(before.n_keys + last.n_keys, &mut merged)?;
             }
         }
         self.card.covered.insert(log_file.to_owned());
         write_atomically(&self.folder.join("card.json"), &serde_json::to_vec(&self.card).expect("a card is plain data"))?;
-        for name in stale {
-            let _ = fs::remove_file(self.folder.join(name));
+        for run in stale {
+            let _ = fs::remove_file(self.folder.join(run.name));
         }
         Ok(())
     }
 
-    fn push_run(&mut self, keys: &mut dyn Iterator<Item = Key>) -> Result<(), StoreError> {
+    fn push_run(&mut self, n_keys: usize, keys: &mut dyn Iterator<Item = Key>) -> Result<(), StoreError> {
         let name = format!("{:08}.run", self.card.next);
         let path = self.folder.join(&name);
+        let n_upper = n_upper(n_keys);
+        let mut starts = vec![0_u32; (1 << (8 * n_upper)) + 1];
+        let as_bytes = |starts: &[u32]| starts.iter().flat_map(|start| start.to_le_bytes()).collect::<Vec<u8>>();
         let write = || -> std::io::Result<()> {
             let mut file = BufWriter::with_capacity(1 << 20, File::create(&path)?);
+            // Where parts begin is known when all keys are written.
+            file.write_all(&as_bytes(&starts))?;
             for key in keys {
-                file.write_all(&key.id.to_le_bytes())?;
+                starts[part_of(key.id, n_upper) + 1] += 1;
+                file.write_all(&key.id.to_le_bytes()[..size_of::<u64>() - n_upper])?;
                 file.write_all(&key.content.to_le_bytes())?;
             }
-            file.into_inner()?.sync_data()
+            (1..starts.len()).for_each(|part| starts[part] += starts[part - 1]);
+            let mut file = file.into_inner()?;
+            file.rewind()?;
+            file.write_all(&as_bytes(&starts))?;
+            file.sync_data()
         };
         write().map_err(StoreError::io(&path, "writing the index of ids"))?;
-        self.runs.push(Run::open(&path)?);
-        self.card.runs.push(name);
+        self.runs.push(Run::open(&path, n_keys)?);
+        self.card.runs.push(RunCard { name, n_keys });
         self.card.next += 1;
         Ok(())
-    }
-}
-
-struct Merge<'a> {
-    a: &'a Run,
-    b: &'a Run,
-    i: usize,
-    j: usize,
-}
-
-impl Iterator for Merge<'_> {
-    type Item = Key;
-
-    fn next(&mut self) -> Option<Key> {
-        let a = (self.i < self.a.len()).then(|| self.a.key(self.i));
-        let b = (self.j < self.b.len()).then(|| self.b.key(self.j));
-        match (a, b) {
-            (Some(a), Some(b)) if b < a => {
-                self.j += 1;
-                Some(b)
-            }
-            (Some(a), _) => {
-                self.i += 1;
-                Some(a)
-            }
-            (None, b) => {
-                self.j += 1;
-                b
-            }
-        }
     }
 }
 
@@ -252,4 +280,43 @@ fn keys_of(batch: &RecordBatch) -> Vec<Key> {
         .filter(|row| kind.value(*row) == Kind::Event.word() && ids.is_valid(*row))
         .map(|row| Key::new(id_hash(source.value(row), ids.value(row)), contents[row]))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_found_in_runs_of_every_length() {
+        let dir = tempfile::tempdir().unwrap();
+        let workspace = Workspace::create(dir.path()).unwrap();
+        let key = |n: u64| Key::new(n.wrapping_mul(0x9E37_79B9_7F4A_7C15), n << 32);
+        let sorted = |numbers: &mut dyn Iterator<Item = u64>| {
+            let mut keys: Vec<Key> = numbers.map(key).collect();
+            keys.sort_unstable();
+            keys
+        };
+        // Even numbers are added, part by part, so that runs are merged; the last one is so long that two bytes are left out.
+        let mut n_added = 0;
+        for n_new in [1, 1_000, 10_000, 3, 0x10_0000] {
+            let mut ids = Ids::open(&workspace).unwrap();
+            ids.add(&sorted(&mut (n_added..n_added + n_new).map(|n| 2 * n)), &format!("{n_added}.parquet")).unwrap();
+            n_added += n_new;
+            let ids = Ids::open(&workspace).unwrap();
+            assert!(ids.covers("0.parquet") && !ids.covers("other.parquet"));
+            assert_eq!(ids.card.runs.iter().map(|run| run.n_keys as u64).sum::<u64>(), n_added);
+            let some = sorted(&mut (0..2_000).map(|n| n * 7_919 % (4 * n_added)));
+            for (found, wanted) in ids.look_up(&some).into_iter().zip(&some) {
+                let number = u64::from(wanted.content);
+                let expected = if number % 2 == 0 && number < 2 * n_added { Known::Same } else { Known::New };
+                assert_eq!(found, expected, "{number} of {n_added}");
+            }
+            let others: Vec<Key> = some.iter().map(|key| Key { content: !key.content, ..*key }).collect();
+            let n_conflicts = ids.look_up(&others).into_iter().filter(|known| *known == Known::Conflict).count();
+            assert_eq!(n_conflicts, ids.look_up(&some).into_iter().filter(|known| *known == Known::Same).count());
+            assert!(n_conflicts > 0);
+        }
+        let ids = Ids::open(&workspace).unwrap();
+        assert_eq!(ids.runs.iter().map(|run| run.n_upper).collect::<Vec<_>>(), [2]);
+    }
 }
