@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use diptych_event::log::Kind;
@@ -20,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::StoreError;
 use crate::hash::{content_hashes, id_hash};
-use crate::log::Log;
+use crate::log::{Log, LogFile};
 use crate::workspace::{Workspace, write_atomically};
 
 /// An id and what stood under it.
@@ -184,20 +185,23 @@ impl Ids {
 
     /// Adds the ids of log files that a process which died did not come to add.
     pub fn catch_up(&mut self, log: &Log) -> Result<(), StoreError> {
-        for file in log.files()?.iter().filter(|file| !self.covers(&file.name)).collect::<Vec<_>>() {
-            let path = log.root().join(&file.name);
-            let read = || -> Result<Vec<Key>, Box<dyn std::error::Error>> {
-                let mut keys = Vec::new();
-                for batch in ParquetRecordBatchReaderBuilder::try_new(File::open(&path)?)?.build()? {
-                    keys.extend(keys_of(&batch?));
-                }
-                Ok(keys)
+        let files: Vec<LogFile> = log.files()?.into_iter().filter(|file| !self.covers(&file.name)).collect();
+        let n_threads = std::thread::available_parallelism().map_or(1, usize::from).min(files.len());
+        std::thread::scope(|scope| {
+            // Threads read files in turn, one ahead of what is added; they end when nobody takes any more.
+            let read = |thread: usize| {
+                let (sender, receiver) = sync_channel(1);
+                let paths: Vec<PathBuf> = files.iter().skip(thread).step_by(n_threads).map(|file| log.root().join(&file.name)).collect();
+                scope.spawn(move || paths.iter().try_for_each(|path| sender.send(keys_of_file(path))));
+                receiver
             };
-            let mut keys = read().map_err(|error| StoreError::damaged(&path, error))?;
-            keys.sort_unstable();
-            self.add(&keys, &file.name)?;
-        }
-        Ok(())
+            let threads: Vec<_> = (0..n_threads).map(read).collect();
+            for (file, thread) in files.iter().zip(threads.iter().cycle()) {
+                let keys = thread.recv().expect("each of its files is sent")?;
+                self.add(&keys, &file.name)?;
+            }
+            Ok(())
+        })
     }
 
     /// Says what is known about each of some keys in ascending order. O(keys × log(index / keys)).
@@ -269,6 +273,19 @@ impl Ids {
         self.card.next += 1;
         Ok(())
     }
+}
+
+/// Returns the keys of the events of a log file that have ids, in ascending order.
+fn keys_of_file(path: &Path) -> Result<Vec<Key>, StoreError> {
+    let read = || -> Result<Vec<Key>, Box<dyn std::error::Error>> {
+        let mut keys = Vec::new();
+        for batch in ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?.build()? {
+            keys.extend(keys_of(&batch?));
+        }
+        keys.sort_unstable();
+        Ok(keys)
+    };
+    read().map_err(|error| StoreError::damaged(path, error))
 }
 
 /// Returns the keys of the events of a log batch that have ids.
