@@ -71,3 +71,40 @@ fn an_import_that_is_killed_is_finished_by_the_next() {
     ok(&["rebuild", root]);
     assert_eq!(all_answers(dir.path()), expected);
 }
+
+#[test]
+fn what_is_derived_and_damaged_is_made_again() {
+    let dir = workspace(&spec());
+    let root = dir.path().to_str().unwrap();
+    let n_rows = 5_000;
+    let text = rows(n_rows);
+    ok(&["import", root, &file(dir.path(), "web.csv", &text)]);
+    let expected = all_answers(dir.path());
+    // The same rows in another file are told from new ones, also when the index of ids is not what it was.
+    let store = dir.path().join("store");
+    let runs = || std::fs::read_dir(store.join("ids")).unwrap().map(|entry| entry.unwrap().path());
+    let (header, mut rows) = text.split_once('\n').map(|(header, rows)| (header, rows.lines().collect::<Vec<_>>())).unwrap();
+    let damages: [fn(&mut Vec<u8>); 3] = [|bytes| bytes[8..16].fill(255), |bytes| bytes.truncate(40), Vec::clear];
+    for damage in damages {
+        for path in runs().filter(|path| path.extension().is_some_and(|extension| extension == "run")) {
+            let mut bytes = std::fs::read(&path).unwrap();
+            damage(&mut bytes);
+            std::fs::write(&path, bytes).unwrap();
+        }
+        rows.rotate_left(1);
+        let again = file(dir.path(), "again.csv", format!("{header}\n{}\n", rows.join("\n")));
+        let said = ok(&["import", root, &again]);
+        assert!(said.contains("5,000 duplicates"), "{said}");
+    }
+    assert_eq!(all_answers(dir.path()), expected);
+    // Timelines whose card says something else are not read, and the error says what to do.
+    let card = store.join("timelines/card.json");
+    let mut said: serde_json::Value = serde_json::from_slice(&std::fs::read(&card).unwrap()).unwrap();
+    said["segments"][0]["spans"] = serde_json::json!([]);
+    std::fs::write(&card, said.to_string()).unwrap();
+    let output = diptych().args(["ask", root, "sessions"]).output().unwrap();
+    assert!(!output.status.success());
+    assert!(self::text(&output).contains("diptych rebuild"), "{}", self::text(&output));
+    ok(&["rebuild", root]);
+    assert_eq!(all_answers(dir.path()), expected);
+}

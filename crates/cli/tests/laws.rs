@@ -205,8 +205,8 @@ fn whole_numbers_are_the_same_however_wide_they_are_held() {
         let size = size.map(|size| size.to_string()).unwrap_or_default();
         format!("e{id},{},,a{id},view,1,phone,hat,{size}", 1_000_000 * id)
     };
-    // A byte, two, four and eight hold how far they lie above the least one, with one to spare for a missing one.
-    for wide in [&[-5, 249][..], &[250], &[-100_000, 4_000_000_000], &[i64::MAX, i64::MIN + 1]] {
+    // A byte holds how far they lie above the least one, with one to spare for a missing one, then two, four, and eight.
+    for wide in [&[-5, 249][..], &[-5, 250], &[-5, 65_530], &[-100_000, 4_000_000_000], &[i64::MAX, i64::MIN + 1]] {
         let sizes: Vec<Option<i64>> = (0..12).map(|size| (size != 4).then_some(size)).chain(wide.iter().copied().map(Some)).collect();
         let lines: Vec<String> = sizes.iter().enumerate().map(line).collect();
         // The last ones in a segment of their own, and in one that has all.
@@ -226,4 +226,18 @@ fn whole_numbers_are_the_same_however_wide_they_are_held() {
             assert_eq!(people("size is null"), 1);
         }
     }
+}
+
+#[test]
+fn names_may_become_more_than_a_byte_holds() {
+    let line = |id: i64, actor: String, name: String| format!("e{id},{},,{actor},{name},1,phone,hat,1", 100_000_000 * id);
+    let first: Vec<String> = (0..2_000).map(|id| line(id, format!("a{}", id % 40), format!("name{}", id * id % 211))).collect();
+    // New names of some of the same actors, whose rows in the first segment are nobody's then, and of another one.
+    let of_known = (2_000..2_060).map(|id| line(id, format!("a{}", id % 7), format!("new{id}")));
+    let second: Vec<String> = of_known.chain((0..200).map(|n| line(2_060 + n, "b".into(), format!("more{n}")))).collect();
+    let apart = imported(&[first.clone(), second.clone()], "2");
+    assert_eq!(segments(apart.path()).len(), 2);
+    let together = imported(&[[first, second].concat()], "2");
+    assert_eq!(segments(together.path()).len(), 1);
+    assert_eq!(all_answers(apart.path(), "2"), all_answers(together.path(), "1"));
 }

@@ -59,7 +59,7 @@ impl Workbench {
     pub fn accounts(&self, users: &Timelines, relations: &Relations, rows: Rows, watch: &dyn Watch) -> Result<Arc<Timelines>, EngineError> {
         let store = self.store()?;
         let mut hasher = Xxh3Default::new();
-        (FORMAT, &users.generation, self.spec_text(), relations).hash(&mut hasher);
+        (FORMAT, diptych_store::FORMAT, &users.generation, self.spec_text(), relations).hash(&mut hasher);
         let common = format!("{:016x}", hasher.finish());
         let key = match rows {
             Rows::Named => common.clone(),

@@ -259,7 +259,7 @@ impl Workbench {
                 });
             }
             let revenue = revenue.map(|column| match shard.columns[column].values {
-                Values::Integer(numbers) => numbers.of_rows(rows.clone()).flatten().sum(),
+                Values::Integer(numbers) => numbers.of_rows(rows.clone()).flatten().fold(0, i64::saturating_add),
                 Values::Text(_) | Values::Number(_) => 0,
             });
             let mut members: Vec<Member> = self.members(&account, &relations, &identity);

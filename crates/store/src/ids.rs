@@ -77,7 +77,7 @@ struct RunCard {
 /// Keys in ascending order, mapped into memory.
 ///
 /// The upper bytes of the ids are left out: keys with the same ones make a part, and the file begins with where each part
-/// begins, as u32, one more than there are parts. Of each key follow the other bytes of its id and those of its content.
+/// begins, as u64, one more than there are parts. Of each key follow the other bytes of its id and those of its content.
 struct Run {
     map: Mmap,
     n_keys: usize,
@@ -85,9 +85,11 @@ struct Run {
     n_upper: usize,
 }
 
+const START_BYTES: usize = size_of::<u64>();
 const CONTENT_BYTES: usize = size_of::<u32>();
 
-/// Returns how many upper bytes of ids are left out among so many: as many as leave 16 keys to a part or more.
+/// Returns how many upper bytes of ids are left out among so many: as many as leave 16 keys to a part or more, so that where it
+/// begins takes less than what its keys leave out.
 fn n_upper(n_keys: usize) -> usize {
     match n_keys {
         0..0x1000 => 0,
@@ -107,8 +109,13 @@ impl Run {
         // SAFETY: runs are written once under a new name and only ever deleted, never changed.
         let map = unsafe { Mmap::map(&file) }.map_err(StoreError::io(path, "mapping"))?;
         let run = Self { map, n_keys, n_upper: n_upper(n_keys) };
-        if run.map.len() != run.place(n_keys) {
+        if run.place(n_keys) != Some(run.map.len()) {
             return Err(StoreError::damaged(path, "its length is not that of its keys"));
+        }
+        let starts = (0..=run.n_parts()).map(|part| run.start(part));
+        let (first, last) = (run.start(0), run.start(run.n_parts()));
+        if first != 0 || last != n_keys || !starts.is_sorted() {
+            return Err(StoreError::damaged(path, "its parts do not follow each other"));
         }
         Ok(run)
     }
@@ -119,17 +126,19 @@ impl Run {
 
     /// Returns the first key of a part, or the number of keys after the last part.
     fn start(&self, part: usize) -> usize {
-        u32::from_le_bytes(self.map[size_of::<u32>() * part..][..size_of::<u32>()].try_into().expect("4 bytes")) as usize
+        u64::from_le_bytes(self.map[START_BYTES * part..][..START_BYTES].try_into().expect("8 bytes")) as usize
     }
 
-    /// Returns where a key begins in the file.
-    fn place(&self, idx: usize) -> usize {
-        size_of::<u32>() * (self.n_parts() + 1) + (size_of::<u64>() - self.n_upper + CONTENT_BYTES) * idx
+    /// Returns where a key begins in the file; `None` where no file is so long.
+    fn place(&self, idx: usize) -> Option<usize> {
+        let key_bytes = size_of::<u64>() - self.n_upper + CONTENT_BYTES;
+        idx.checked_mul(key_bytes)?.checked_add(START_BYTES * (self.n_parts() + 1))
     }
 
     fn key(&self, part: usize, idx: usize) -> Key {
         let (mut id, n_lower) = ([0; size_of::<u64>()], size_of::<u64>() - self.n_upper);
-        let (lower, content) = self.map[self.place(idx)..self.place(idx + 1)].split_at(n_lower);
+        let place = self.place(idx).expect("the file was found to be so long");
+        let (lower, content) = self.map[place..place + n_lower + CONTENT_BYTES].split_at(n_lower);
         id[..n_lower].copy_from_slice(lower);
         let upper = (part as u64).rotate_right(8 * self.n_upper as u32);
         Key { id: u64::from_le_bytes(id) | upper, content: u32::from_le_bytes(content.try_into().expect("4 bytes")) }
@@ -250,8 +259,8 @@ impl Ids {
         let name = format!("{:08}.run", self.card.next);
         let path = self.folder.join(&name);
         let n_upper = n_upper(n_keys);
-        let mut starts = vec![0_u32; (1 << (8 * n_upper)) + 1];
-        let as_bytes = |starts: &[u32]| starts.iter().flat_map(|start| start.to_le_bytes()).collect::<Vec<u8>>();
+        let mut starts = vec![0_u64; (1 << (8 * n_upper)) + 1];
+        let as_bytes = |starts: &[u64]| starts.iter().flat_map(|start| start.to_le_bytes()).collect::<Vec<u8>>();
         let write = || -> std::io::Result<()> {
             let mut file = BufWriter::with_capacity(1 << 20, File::create(&path)?);
             // Where parts begin is known when all keys are written.

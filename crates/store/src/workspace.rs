@@ -13,6 +13,8 @@ use crate::StoreError;
 /// 2: timelines with codes of several widths, and an actor whole in one segment.
 /// 3: timelines with an index of names and runs.
 /// 4: the index tells when the rows of each name were, and which runs are somebody's first.
+/// 5: the index tells each actor's first row of a name.
+/// 6: the index tells what rows lead to; whole numbers of several widths, and texts that all rows share left out.
 pub const FORMAT: u32 = 6;
 
 /// Shards that a new workspace has: enough for the cores of a large machine, few enough for a small file each.

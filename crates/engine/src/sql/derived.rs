@@ -256,7 +256,7 @@ fn accounts_seen(accounts: &Reading, sheet: &mut Sheet) -> Result<(), EngineErro
                 Values::Integer(cents) => cents.get(row),
                 Values::Text(_) | Values::Number(_) => None,
             });
-            let revenue = cents.reduce(|a, b| a + b).map_or(Value::Missing, Value::Integer);
+            let revenue = cents.reduce(i64::saturating_add).map_or(Value::Missing, Value::Integer);
             sheet.row(&[Value::Text(account), first(view, &rows), last(view, &rows), Value::Integer(members.len() as i64), revenue]);
         },
     )

@@ -597,6 +597,9 @@ impl Segment {
     pub fn open(folder: &Path, card: &SegmentCard, columns: &[ColumnSpec], n_shards: usize) -> Result<Self, StoreError> {
         let open = |name: &str| MappedFile::open(&folder.join(name), n_shards);
         let shards = (0..n_shards).map(|_| OnceLock::new()).collect();
+        if card.spans.len() != columns.len() {
+            return Err(StoreError::damaged(&folder.join(&card.rows), "its card has other columns"));
+        }
         let known = Arc::new(Known::new(card, columns));
         let segment = Self { rows: open(&card.rows)?, actors: open(&card.actors)?, index: open(&card.index)?, known, shards };
         let fields = segment.rows.schema.fields();
@@ -604,8 +607,16 @@ impl Segment {
             (0..).zip(columns).filter(|(idx, _)| !segment.known.alike.contains(idx)).map(|(_, column)| column).collect();
         let fixed = &fields[..fields.len().saturating_sub(written.len())];
         let is_whole = ["time_us", "name", "tie"].iter().all(|needed| fixed.iter().any(|field| field.name() == needed));
-        let of_spec = fields[fixed.len()..].iter().zip(written).all(|(field, column)| *field.name() == column.name);
-        let name = fixed.iter().find(|field| field.name() == "name").map(|field| index_schema(field.data_type().clone()));
+        let is_code = |field: &Arc<Field>| matches!(field.data_type(), DataType::UInt8 | DataType::UInt16 | DataType::UInt32);
+        let is_of = |field: &Arc<Field>, kind: ColumnKind| match kind {
+            ColumnKind::Text => is_code(field),
+            ColumnKind::Integer => is_code(field) || field.data_type() == &DataType::Int64,
+            ColumnKind::Number => field.data_type() == &DataType::Float64,
+        };
+        let of_spec =
+            fields[fixed.len()..].iter().zip(written).all(|(field, column)| *field.name() == column.name && is_of(field, column.kind));
+        let name = fixed.iter().find(|field| field.name() == "name" && is_code(field));
+        let name = name.map(|field| index_schema(field.data_type().clone()));
         let is_indexed = name.is_some_and(|schema| segment.index.schema.fields() == schema.fields());
         if !is_whole || !of_spec || !is_indexed {
             return Err(StoreError::damaged(&folder.join(&card.rows), "it has other columns than its card"));

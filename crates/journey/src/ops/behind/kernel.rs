@@ -204,7 +204,7 @@ impl Plan {
         }
         let Values::Integer(cents) = view.shard.columns[value.column].values else { return None };
         let in_window = |row: &usize| (from_us..=until_us).contains(&view.shard.time_us[*row]);
-        Some(account.rows.clone().filter(in_window).filter_map(|row| cents.get(row)).sum())
+        Some(account.rows.clone().filter(in_window).filter_map(|row| cents.get(row)).fold(0, i64::saturating_add))
     }
 }
 
