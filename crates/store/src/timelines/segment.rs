@@ -24,7 +24,7 @@ use diptych_event::Names;
 use diptych_event::actors::ActorIds;
 use diptych_event::index::{Index, OwnedIndex, TickClock};
 use diptych_event::timeline::{Codes, Column, ColumnKind, Integers, NO_CODE, Shard, Values};
-use memmap2::Mmap;
+use memmap2::{Mmap, MmapOptions};
 
 use super::{ColumnSpec, DealtRow, DealtValue, SegmentCard};
 use crate::StoreError;
@@ -279,17 +279,22 @@ impl From<OwnedIndex> for IndexData {
 
 impl ShardData {
     /// Takes rows, actors with a last one that is empty and whose offset is the end of the rows, and the index.
-    fn new(written: &RecordBatch, actors: &RecordBatch, index: &RecordBatch, columns: &[ColumnSpec], known: Arc<Known>) -> Self {
+    fn new(
+        written: &RecordBatch,
+        actors: &RecordBatch,
+        index: &RecordBatch,
+        columns: &[ColumnSpec],
+        known: Arc<Known>,
+    ) -> std::io::Result<Self> {
         let n_actors = actors.num_rows() - 1;
         let offsets = actors.column(1).as_primitive::<UInt64Type>().values();
         let n_fixed = written.num_columns() + known.alike.len() - columns.len();
         let (mut fields, mut arrays) = (written.schema_ref().fields().to_vec(), written.columns().to_vec());
         for idx in &known.alike {
             fields.insert(n_fixed + idx, Arc::new(Field::new(&columns[*idx].name, DataType::UInt8, false)));
-            // Memory that is zero takes no room until it is looked at, which is seldom.
-            arrays.insert(n_fixed + idx, Arc::new(UInt8Array::from(vec![0; written.num_rows()])));
+            arrays.insert(n_fixed + idx, Arc::new(zeros(written.num_rows())?));
         }
-        Self {
+        Ok(Self {
             n_fixed,
             rows: RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).expect("all columns have the rows' length"),
             ids: actors.column(0).as_string::<i32>().slice(0, n_actors),
@@ -297,7 +302,7 @@ impl ShardData {
             ends: offsets.slice(1, n_actors),
             index: IndexData::of_batch(index),
             known,
-        }
+        })
     }
 
     /// Calls `look` with the shard as plain slices.
@@ -474,6 +479,15 @@ impl ShardData {
     }
 }
 
+/// Returns codes that are all 0, in memory that takes no room, as nobody writes to it: one page of zeros is shared by all.
+fn zeros(n_rows: usize) -> std::io::Result<UInt8Array> {
+    if n_rows == 0 {
+        return Ok(UInt8Array::new_null(0));
+    }
+    let map = MmapOptions::new().len(n_rows).map_anon()?.make_read_only()?;
+    Ok(UInt8Array::new(ScalarBuffer::new(Buffer::from(Bytes::from_owner(map)), 0, n_rows), None))
+}
+
 /// Returns the codes of a text column.
 fn codes(column: &ArrayRef) -> Codes<'_> {
     match column.data_type() {
@@ -629,7 +643,9 @@ impl Segment {
             return Ok(known.clone());
         }
         let (rows, actors, index) = (self.rows.batch(shard_idx)?, self.actors.batch(shard_idx)?, self.index.batch(shard_idx)?);
-        Ok(self.shards[shard_idx].get_or_init(|| ShardData::new(&rows, &actors, &index, columns, self.known.clone())).clone())
+        let shard = ShardData::new(&rows, &actors, &index, columns, self.known.clone());
+        let shard = shard.map_err(StoreError::io(&self.rows.path, "mapping"))?;
+        Ok(self.shards[shard_idx].get_or_init(|| shard).clone())
     }
 
     /// Tells whether the rows have a column that segments may leave out.
