@@ -135,18 +135,25 @@ impl Run {
         idx.checked_mul(key_bytes)?.checked_add(START_BYTES * (self.n_parts() + 1))
     }
 
+    #[inline]
     fn key(&self, part: usize, idx: usize) -> Key {
-        let (mut id, n_lower) = ([0; size_of::<u64>()], size_of::<u64>() - self.n_upper);
         let place = self.place(idx).expect("the file was found to be so long");
-        let (lower, content) = self.map[place..place + n_lower + CONTENT_BYTES].split_at(n_lower);
-        id[..n_lower].copy_from_slice(lower);
-        let upper = (part as u64).rotate_right(8 * self.n_upper as u32);
-        Key { id: u64::from_le_bytes(id) | upper, content: u32::from_le_bytes(content.try_into().expect("4 bytes")) }
+        let content = self.map[place + size_of::<u64>() - self.n_upper..][..CONTENT_BYTES].try_into().expect("4 bytes");
+        // With the lower bytes of the id come some of the content, in the place of the upper ones.
+        let id = u64::from_le_bytes(self.map[place..][..size_of::<u64>()].try_into().expect("8 bytes"));
+        let n_upper_bits = 8 * self.n_upper as u32;
+        Key { id: id & u64::MAX >> n_upper_bits | (part as u64).rotate_right(n_upper_bits), content: u32::from_le_bytes(content) }
     }
 
     /// Walks the keys in ascending order.
     fn keys(&self) -> impl Iterator<Item = Key> + '_ {
-        (0..self.n_parts()).flat_map(move |part| (self.start(part)..self.start(part + 1)).map(move |idx| self.key(part, idx)))
+        let mut part = 0;
+        (0..self.n_keys).map(move |idx| {
+            while idx >= self.start(part + 1) {
+                part += 1;
+            }
+            self.key(part, idx)
+        })
     }
 
     /// Returns the first key whose id is at least `id`, if it is in the same part, and sets `position` to its position, which is
@@ -267,8 +274,10 @@ impl Ids {
             file.write_all(&as_bytes(&starts))?;
             for key in keys {
                 starts[part_of(key.id, n_upper) + 1] += 1;
-                file.write_all(&key.id.to_le_bytes()[..size_of::<u64>() - n_upper])?;
-                file.write_all(&key.content.to_le_bytes())?;
+                let n_lower = size_of::<u64>() - n_upper;
+                let lower = u128::from(key.id & u64::MAX >> (8 * n_upper));
+                let bytes = (lower | u128::from(key.content) << (8 * n_lower)).to_le_bytes();
+                file.write_all(&bytes[..n_lower + CONTENT_BYTES])?;
             }
             (1..starts.len()).for_each(|part| starts[part] += starts[part - 1]);
             let mut file = file.into_inner()?;
