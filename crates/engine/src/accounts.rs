@@ -603,7 +603,7 @@ fn integer(shard: &Shard, column: usize, row: usize) -> i64 {
 fn value(shard: &Shard, column: usize, row: usize) -> DealtValue {
     match shard.columns[column].values {
         Values::Text(codes) => DealtValue::Text(codes.get(row)),
-        Values::Integer(numbers) => DealtValue::Integer(numbers.get(row).unwrap_or(i64::MIN)),
+        Values::Integer(_) => DealtValue::Integer(integer(shard, column, row)),
         Values::Number(numbers) => DealtValue::Number(numbers[row]),
     }
 }

@@ -244,7 +244,7 @@ impl RowColumns {
                     }
                     _ => match shard.columns[idx - FIXED.len()].values {
                         Values::Text(codes) => coded(codes.iter(), self.dictionaries[idx - FIXED.len()].array()),
-                        Values::Integer(numbers) => Ok(Arc::new(numbers.of_rows(0..shard.n_rows()).collect::<Int64Array>()) as ArrayRef),
+                        Values::Integer(numbers) => Ok(Arc::new(numbers.of_rows(0..numbers.len()).collect::<Int64Array>()) as ArrayRef),
                         Values::Number(numbers) => {
                             Ok(Arc::new(numbers.iter().map(|number| (!number.is_nan()).then_some(*number)).collect::<Float64Array>())
                                 as ArrayRef)

@@ -153,11 +153,7 @@ fn tables_count_like_a_map() {
 
 #[test]
 fn cases_counted_by_name_are_the_pairs_of_their_rows() {
-    let mut state = 1_u64;
-    let mut draw = |below: u32| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) as u32 % below
-    };
+    let mut draw = draws(1);
     let (mut by_pair, mut from_index) = (PairTable::default(), PairTable::default());
     let mut actor = 0;
     // Several shards, each with names that the ones before have not; so some pairs wait from shard to shard.
@@ -213,13 +209,9 @@ fn cases_counted_by_name_are_the_pairs_of_their_rows() {
 
 #[test]
 fn sessions_counted_by_runs_are_the_pairs_of_their_rows() {
-    let mut state = 7_u64;
-    let mut draw = |below: u32| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) as u32 % below
-    };
+    let mut draw = draws(7);
     let (mut by_pair, mut from_runs) = (PairTable::default(), PairTable::default());
-    // The second shard has rows that are nobody's, the third a name for each row, which are read as texts of other widths.
+    // The second shard has rows that are nobody's, the third nearly as many names as rows.
     for (n_names, has_nobodys) in [(200, false), (40, true), (30_000, false)] {
         let names: Vec<u32> = (0..40_000).map(|row| if n_names < 30_000 { draw(n_names) } else { row % n_names }).collect();
         let pauses_us = [1_i64, 9 * MINUTE_US, REST_US, REST_US + 1, 29 * MINUTE_US, 31 * MINUTE_US];
@@ -275,6 +267,14 @@ fn sessions_counted_by_runs_are_the_pairs_of_their_rows() {
         by_pair.settle();
     }
     assert_eq!(sorted(&from_runs), sorted(&by_pair));
+}
+
+/// Returns what draws numbers below a bound, the same ones every time: the linear congruential generator of Knuth's MMIX.
+fn draws(mut state: u64) -> impl FnMut(u32) -> u32 {
+    move |below| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u32 % below
+    }
 }
 
 fn sorted(table: &PairTable) -> Vec<Edge> {
