@@ -226,7 +226,7 @@ impl<'a> Exchange<'a> {
         dictionaries.push(self.members.roles.clone());
         dictionaries.push(self.spec.channels.iter().map(|channel| channel.name.text.as_str()).collect());
         dictionaries.resize(self.columns.len(), Names::default());
-        let dealer = Dealer::new(self.columns.clone(), self.names.clone(), dictionaries, self.users.n_shards(), spill);
+        let dealer = Dealer::new(&self.columns, &self.names, &dictionaries, self.users.n_shards(), spill);
         let dealer = Mutex::new((dealer, 0));
         let next = AtomicUsize::new(0);
         let work = || -> Result<(), EngineError> {

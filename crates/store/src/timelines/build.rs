@@ -1,43 +1,32 @@
-//! Making timelines from the log.
-//!
-//! Rows are dealt to shards while the log is read, spilled to disk when they become many, then sorted shard by shard:
-//! memory is bounded by [`SPILL_ROWS`], one shard, and the distinct ids and texts.
+//! Making timelines from the log: its files are read side by side, and their rows dealt to shards ([`super::deal`]).
 
-use std::collections::VecDeque;
 use std::fs::{self, File};
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{channel, sync_channel};
 
-use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch, StringArray, UInt32Array};
-use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Field, Float64Type, Int32Type, Int64Type, Schema, SchemaRef, TimestampMicrosecondType, UInt32Type};
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Float64Type, Int32Type, Int64Type, Schema, SchemaRef, TimestampMicrosecondType};
 use arrow::error::ArrowError;
-use arrow::ipc::reader::StreamReader;
-use arrow::ipc::writer::StreamWriter;
 use diptych_event::Names;
 use diptych_event::log::{PROPERTY_PREFIX, TIMELINE_TEXT_FIELDS};
-use diptych_event::timeline::NO_CODE;
+use diptych_event::timeline::{ColumnKind, NO_CODE};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
-use std::sync::Arc;
 
-use super::segment::{
-    ANY, Collected, CollectedColumn, NONE, Segment, SegmentWriter, Shape, ShardData, Span, rows_schema, write_dictionaries, write_error,
-};
+use super::deal::{Dealer, Dealt, DealtRow, DealtValue};
+use super::segment::{Segment, SegmentWriter, Shape, ShardData, write_dictionaries};
 use super::{
     ACTOR_KIND, ANONYMOUS, CARD, Card, ColumnSpec, KeptOpen, MAX_DISTINCT, SegmentCard, SourceCard, Timelines, Wanted, folder, read_card,
 };
 use crate::StoreError;
-use crate::hash::{content_hashes, id_hash, shard_of};
+use crate::hash::{content_hashes, id_hash};
 use crate::identity::Identity;
 use crate::log::{Log, LogFile};
 use crate::relations::Relations;
 use crate::workspace::{FORMAT, Workspace, WriteLock, write_atomically};
 
-/// Rows that are collected in memory before they are spilled.
-const SPILL_ROWS: usize = 3 << 20;
 /// Rows read from the log at a time.
 const BATCH_ROWS: usize = 1 << 16;
 
@@ -96,21 +85,15 @@ pub fn update(workspace: &Workspace, log: &Log, wanted: &Wanted, lock: &WriteLoc
     workspace.raise_format(lock)?;
     let spill = folder.join("spill");
     let _ = fs::remove_dir_all(&spill);
-    let mut builder = Builder::new(workspace, columns, old_timelines.as_deref().map(|old| (old, &card)), &identity, spill.clone());
-    let n_total: u64 = new_files.iter().map(|file| file.n_rows).sum();
-    let mut n_done = 0;
-    for file in &new_files {
-        builder.read(&log.root().join(&file.name), &mut |n_rows| {
-            n_done += n_rows;
-            progress(n_done, n_total);
-        })?;
-        card.covered.insert(file.name.clone());
-    }
+    let old = old_timelines.as_deref().map(|old| (old, &card));
+    let n_dealers = std::thread::available_parallelism().map_or(1, usize::from).min(new_files.len()).max(1);
+    let builders = Builder::side_by_side(n_dealers, workspace, columns, old, &identity, spill.clone());
+    let Built { mut dealt, sources, span_us } = read(builders, log, &new_files, progress)?;
+    card.covered.extend(new_files.iter().map(|file| file.name.clone()));
 
     // Small segments are merged into the new one; a large old one is left as it is, and the timelines of its actors who did
     // something new are written again, whole: so every actor stands in one segment, which counts.
-    let mut dealer = builder.dealer;
-    let mut n_rows = dealer.n_rows;
+    let mut n_rows = dealt.n_rows;
     let mut n_kept = card.segments.len();
     while n_kept > 0 && card.segments[n_kept - 1].n_new() <= 4 * n_rows.max(1) {
         n_kept -= 1;
@@ -124,15 +107,16 @@ pub fn update(workspace: &Workspace, log: &Log, wanted: &Wanted, lock: &WriteLoc
     let old_spans = card.segments.iter().map(|segment| segment.spans.as_slice());
     let shape = Shape {
         columns,
-        names: &dealer.names.clone(),
-        dictionaries: &dealer.dictionaries.clone(),
-        spans: &old_spans.fold(dealer.spans(), |spans, old| spans.iter().zip(old).map(|(a, b)| (a.0.min(b.0), a.1.max(b.1))).collect()),
-        has_seq: dealer.has_seq || segments.iter().any(|segment| segment.has("seq")),
-        has_passive: dealer.has_passive || segments.iter().any(|segment| segment.has("interactive")),
+        names: &dealt.names.clone(),
+        dictionaries: &dealt.dictionaries.clone(),
+        spans: &old_spans
+            .fold(dealt.spans.clone(), |spans, old| spans.iter().zip(old).map(|(a, b)| (a.0.min(b.0), a.1.max(b.1))).collect()),
+        has_seq: dealt.has_seq || segments.iter().any(|segment| segment.has("seq")),
+        has_passive: dealt.has_passive || segments.iter().any(|segment| segment.has("interactive")),
     };
     let mut writer = SegmentWriter::create(&folder, card.next, &shape)?;
     let replaced: Vec<AtomicU64> = card.segments.iter().map(|_| AtomicU64::new(0)).collect();
-    dealer.each_shard(
+    dealt.each_shard(
         |shard_idx, new| {
             let Some(old) = &old_timelines else { return Ok(new) };
             let mut parts = Vec::new();
@@ -160,21 +144,21 @@ pub fn update(workspace: &Workspace, log: &Log, wanted: &Wanted, lock: &WriteLoc
     card.segments.push(SegmentCard { n_new: Some(n_rows), ..writer.finish()? });
     card.format = FORMAT;
     let dictionaries = format!("{:08}-dictionaries.arrow", card.next);
-    write_dictionaries(&folder.join(&dictionaries), &dealer.names, &dealer.dictionaries)?;
+    write_dictionaries(&folder.join(&dictionaries), &dealt.names, &dealt.dictionaries)?;
     card.dictionaries = Some(dictionaries);
     card.overflowed = columns
         .iter()
-        .zip(&dealer.dictionaries)
+        .zip(&dealt.dictionaries)
         .filter(|(_, texts)| texts.len() > MAX_DISTINCT)
         .map(|(column, _)| column.name.clone())
         .collect();
-    card.span_us = match (card.span_us, builder.span_us) {
+    card.span_us = match (card.span_us, span_us) {
         (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
         (known, new) => known.or(new),
     };
-    let ends = builder.sources.iter().zip(builder.source_ends_us);
+    let ends = sources.names.iter().zip(sources.ends_us);
     card.sources = ends.map(|(name, last_us)| SourceCard { name: name.to_owned(), last_us }).collect();
-    card.sources_of_name = builder.sources_of_name;
+    card.sources_of_name = sources.of_name;
     let (n_identified, n_merged) = identity.counts();
     (card.n_identified, card.n_merged) = (n_identified as u64, n_merged as u64);
     card.next += 1;
@@ -233,242 +217,117 @@ impl ActorKind {
 struct Builder<'a> {
     dealer: Dealer,
     identity: &'a Identity,
-    /// Names of the sources.
-    sources: Names,
-    /// Last event per source in microseconds, shape `[sources]`.
-    source_ends_us: Vec<i64>,
-    /// Sources of each event name as bits, the 64th standing for all from there on; shape `[names]`.
-    sources_of_name: Vec<u64>,
+    sources: Sources,
     span_us: Option<(i64, i64)>,
 }
 
-/// Rows on their way to shards: dealt as they come, spilled to disk when they become many, sorted shard by shard.
-pub struct Dealer {
-    columns: Vec<ColumnSpec>,
-    /// Event names; rows carry their codes.
-    pub names: Names,
-    /// Dictionaries of the text columns; empty for the others.
-    pub dictionaries: Vec<Names>,
-    shards: Vec<Building>,
-    spill: PathBuf,
-    /// Rows collected since the last spill.
-    n_collected: usize,
-    n_rows: u64,
-    /// Spans of the columns in the rows that were spilled.
-    spilled_spans: Vec<Span>,
-    /// Whether some row has another order at its instant than 0.
-    has_seq: bool,
-    /// Whether some row is not user activity.
-    has_passive: bool,
+/// What all builders read.
+struct Built {
+    dealt: Dealt,
+    sources: Sources,
+    span_us: Option<(i64, i64)>,
 }
 
-/// A row that is added to an actor of a finished shard.
-#[derive(Debug, Clone)]
-pub struct Amended {
-    /// Position of the actor in the shard.
-    pub actor_idx: usize,
-    /// The row.
-    pub row: DealtRow,
-    /// Shape of the columns.
-    pub values: Vec<DealtValue>,
+/// The sources of events.
+#[derive(Clone, Default)]
+struct Sources {
+    names: Names,
+    /// Last event of each in microseconds, shape `[sources]`.
+    ends_us: Vec<i64>,
+    /// Sources of each event name as bits, the 64th standing for all from there on; shape `[names]`.
+    of_name: Vec<u64>,
 }
 
-/// Looks at a finished shard with the names and dictionaries, and says which rows to add.
-pub type Amend<'a, E> = &'a mut dyn FnMut(&diptych_event::Shard, &Names, &[Names]) -> Result<Vec<Amended>, E>;
-
-/// One row for [`Dealer::deal`].
-#[derive(Debug, Clone)]
-pub struct DealtRow {
-    /// Instant in microseconds.
-    pub time_us: i64,
-    /// Code of the name.
-    pub name: u32,
-    /// Order at one instant.
-    pub seq: i64,
-    /// Order at one instant and `seq`; equal ones stay in the order in which they are dealt.
-    pub tie: u64,
-    /// Whether it is user activity.
-    pub interactive: bool,
-}
-
-/// The value of a column of a row that is dealt.
-#[derive(Debug, Clone, Copy)]
-pub enum DealtValue {
-    /// Code into the column's dictionary.
-    Text(u32),
-    /// Whole number; `i64::MIN` for none.
-    Integer(i64),
-    /// Number; NaN for none.
-    Number(f64),
-}
-
-/// One shard while it is built.
-struct Building {
-    ids: Names,
-    rows: Collected,
-    spilled: Option<StreamWriter<std::io::BufWriter<File>>>,
-}
-
-impl Dealer {
-    /// Makes a dealer that goes on with the names and dictionaries given; `spill` is a folder for rows that are many.
-    pub fn new(columns: Vec<ColumnSpec>, names: Names, dictionaries: Vec<Names>, n_shards: usize, spill: PathBuf) -> Self {
-        let shards = (0..n_shards).map(|_| Building { ids: Names::default(), rows: Collected::new(&columns), spilled: None }).collect();
-        let spilled_spans = vec![NONE; columns.len()];
-        Self { columns, names, dictionaries, shards, spill, n_collected: 0, n_rows: 0, spilled_spans, has_seq: false, has_passive: false }
-    }
-
-    /// Returns the spans of the columns in all rows so far. O(rows collected since the last spill).
-    fn spans(&self) -> Vec<Span> {
-        let of_column =
-            |(idx, spilled): (usize, &Span)| self.shards.iter().fold(*spilled, |span, shard| shard.rows.columns[idx].span(span));
-        self.spilled_spans.iter().enumerate().map(of_column).collect()
-    }
-
-    /// Deals a row to the timeline of an actor; `values` has the shape of the columns.
-    ///
-    /// # Panics
-    /// When a value is not of its column's kind.
-    pub fn deal(&mut self, actor: &str, row: &DealtRow, values: &[DealtValue]) -> Result<(), StoreError> {
-        let n_shards = self.shards.len();
-        let shard = &mut self.shards[shard_of(actor, n_shards)];
-        let actor = shard.ids.intern(actor);
-        shard.rows.push(actor, row, values);
-        self.n_collected += 1;
-        self.n_rows += 1;
-        if self.n_collected >= SPILL_ROWS { self.spill_all() } else { Ok(()) }
-    }
-
-    /// Writes all that was dealt as one segment into `folder`, and the dictionaries; returns the card.
-    ///
-    /// `amend` sees every shard in order, and may add rows to its actors.
-    pub(super) fn write<E: From<StoreError>>(mut self, folder: &Path, amend: Amend<E>) -> Result<Card, E> {
-        let columns = self.columns.clone();
-        let (names, dictionaries) = (self.names.clone(), self.dictionaries.clone());
-        let spans = vec![ANY; columns.len()];
-        let shape =
-            Shape { columns: &columns, names: &names, dictionaries: &dictionaries, spans: &spans, has_seq: true, has_passive: true };
-        let mut writer = SegmentWriter::create(folder, 0, &shape)?;
-        self.each_shard(
-            |_, shard| Ok(shard),
-            |dealer, shard| {
-                let amended = shard.with(|shard| amend(shard, &dealer.names, &dealer.dictionaries))?;
-                writer.write(&dealer.amended(shard, amended)?).map_err(E::from)
-            },
-        )?;
-        let dictionaries = "dictionaries.arrow".to_owned();
-        write_dictionaries(&folder.join(&dictionaries), &self.names, &self.dictionaries)?;
-        let _ = fs::remove_dir_all(&self.spill);
-        Ok(Card { columns, segments: vec![writer.finish()?], dictionaries: Some(dictionaries), format: FORMAT, ..Card::default() })
-    }
-
-    fn amended(&self, shard: ShardData, amended: Vec<Amended>) -> Result<ShardData, StoreError> {
-        if amended.is_empty() {
-            return Ok(shard);
+impl Sources {
+    fn of_card(card: &Card) -> Self {
+        Self {
+            names: card.sources.iter().map(|source| source.name.as_str()).collect(),
+            ends_us: card.sources.iter().map(|source| source.last_us).collect(),
+            of_name: card.sources_of_name.clone(),
         }
-        let ids: Names = shard.with(|shard| shard.actors.iter().collect());
-        let mut rows = Collected::new(&self.columns);
-        amended.iter().for_each(|added| rows.push(added.actor_idx as u32, &added.row, &added.values));
-        let added = rows.into_batch(&self.columns).and_then(|(actor, batch)| ShardData::sorted(&ids, &actor, &batch));
-        let added = added.map_err(|error| write_error(&self.spill, error))?;
-        ShardData::merge(&[shard, added], &self.columns)
     }
 
-    fn spill_all(&mut self) -> Result<(), StoreError> {
-        fs::create_dir_all(&self.spill).map_err(StoreError::io(&self.spill, "making"))?;
-        let schema = spill_schema(&self.columns);
-        self.spilled_spans = self.spans();
-        for (idx, shard) in self.shards.iter_mut().enumerate() {
-            let path = self.spill.join(format!("{idx}.arrow"));
-            let rows = std::mem::replace(&mut shard.rows, Collected::new(&self.columns));
-            let spill = || -> Result<(), ArrowError> {
-                let (actor, batch) = rows.into_batch(&self.columns)?;
-                let mut arrays: Vec<ArrayRef> = vec![Arc::new(UInt32Array::from(actor))];
-                arrays.extend(batch.columns().iter().cloned());
-                if shard.spilled.is_none() {
-                    shard.spilled = Some(StreamWriter::try_new_buffered(File::create(&path)?, &schema)?);
-                }
-                shard.spilled.as_mut().expect("it was made").write(&RecordBatch::try_new(schema.clone(), arrays)?)
-            };
-            spill().map_err(|error| write_error(&path, error))?;
+    /// Notes an event of a source; codes of names beyond `of_name` are left out.
+    fn saw(&mut self, source: u32, name: u32, time_us: i64) {
+        let (source, name) = (source as usize, name as usize);
+        if self.ends_us.len() <= source {
+            self.ends_us.resize(source + 1, i64::MIN);
         }
-        self.n_collected = 0;
-        Ok(())
+        if self.of_name.len() <= name {
+            self.of_name.resize(name + 1, 0);
+        }
+        self.ends_us[source] = self.ends_us[source].max(time_us);
+        self.of_name[name] |= 1 << source.min(63);
     }
 
-    /// Sorts the shards, as many at a time as there are cores, finishes each with `finish`, and hands them to `take` in order.
-    fn each_shard<E: From<StoreError>>(
-        &mut self,
-        finish: impl Fn(usize, ShardData) -> Result<ShardData, StoreError> + Sync,
-        mut take: impl FnMut(&Dealer, ShardData) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut left: VecDeque<(usize, Building)> = std::mem::take(&mut self.shards).into_iter().enumerate().collect();
-        while !left.is_empty() {
-            let now: Vec<(usize, Building)> = left.drain(..n_threads.min(left.len())).collect();
-            let dealer = &*self;
-            let sorted: Vec<Result<ShardData, StoreError>> = std::thread::scope(|scope| {
-                let sort = |(shard_idx, shard)| {
-                    scope.spawn({
-                        let finish = &finish;
-                        move || finish(shard_idx, dealer.sorted(shard_idx, shard)?)
+    /// Adds what others saw, whose names of events have the codes `recoded` here.
+    fn join(&mut self, others: &Self, recoded: &[u32]) {
+        let sources: Vec<u32> = others.names.iter().map(|source| self.names.intern(source)).collect();
+        for (sources_of_name, name) in others.of_name.iter().zip(recoded) {
+            let of_name = (0..).zip(&sources).filter(|(theirs, _): &(usize, _)| sources_of_name >> (*theirs).min(63) & 1 == 1);
+            of_name.for_each(|(theirs, source)| self.saw(*source, *name, others.ends_us[theirs]));
+        }
+    }
+}
+
+/// Reads log files, as many at a time as there are builders.
+fn read(mut builders: Vec<Builder>, log: &Log, files: &[&LogFile], progress: Progress) -> Result<Built, StoreError> {
+    let n_total: u64 = files.iter().map(|file| file.n_rows).sum();
+    let n_builders = builders.len();
+    std::thread::scope(|scope| {
+        let (sender, receiver) = channel();
+        let threads: Vec<_> = builders
+            .iter_mut()
+            .enumerate()
+            .map(|(thread, builder)| {
+                let sender = sender.clone();
+                // Each reads the same files every time, so that what is made does not depend on who was faster.
+                let mut files = files.iter().skip(thread).step_by(n_builders);
+                scope.spawn(move || {
+                    files.try_for_each(|file| {
+                        builder.read(&log.root().join(&file.name), &mut |n_rows| {
+                            let _ = sender.send(n_rows);
+                        })
                     })
-                };
-                let threads: Vec<_> = now.into_iter().map(sort).collect();
-                threads.into_iter().map(|thread| thread.join().expect("sorting does not panic")).collect()
-            });
-            for shard in sorted {
-                take(self, shard?)?;
-            }
+                })
+            })
+            .collect();
+        drop(sender);
+        let mut n_done = 0;
+        for n_rows in receiver {
+            n_done += n_rows;
+            progress(n_done, n_total);
         }
-        Ok(())
+        threads.into_iter().try_for_each(|thread| thread.join().expect("reading the log does not panic"))
+    })?;
+    let span_us = builders.iter().filter_map(|builder| builder.span_us).reduce(|(a, b), (c, d)| (a.min(c), b.max(d)));
+    let (dealers, of_each): (Vec<Dealer>, Vec<Sources>) = builders.into_iter().map(|builder| (builder.dealer, builder.sources)).unzip();
+    let dealt = Dealt::new(dealers);
+    let mut of_each = of_each.into_iter();
+    let mut sources = of_each.next().unwrap_or_default();
+    for (others, recoded) in of_each.zip(dealt.recoded_names()) {
+        sources.join(&others, recoded);
     }
-
-    /// Sorts one shard's rows.
-    fn sorted(&self, shard_idx: usize, shard: Building) -> Result<ShardData, StoreError> {
-        let path = self.spill.join(format!("{shard_idx}.arrow"));
-        let Building { ids, rows, spilled } = shard;
-        let columns = self.columns.as_slice();
-        let sort = || -> Result<ShardData, ArrowError> {
-            let (mut actor, mut batch) = rows.into_batch(columns)?;
-            if let Some(mut writer) = spilled {
-                writer.finish()?;
-                drop(writer);
-                let reader = StreamReader::try_new(BufReader::new(File::open(&path)?), None)?;
-                let mut batches = reader.collect::<Result<Vec<_>, _>>()?;
-                let mut arrays: Vec<ArrayRef> = vec![Arc::new(UInt32Array::from(actor))];
-                arrays.extend(batch.columns().iter().cloned());
-                batches.push(RecordBatch::try_new(spill_schema(columns), arrays)?);
-                let all = concat_batches(&spill_schema(columns), &batches)?;
-                actor = all.column(0).as_primitive::<UInt32Type>().values().to_vec();
-                batch = RecordBatch::try_new(rows_schema(columns), all.columns()[1..].to_vec())?;
-            }
-            ShardData::sorted(&ids, &actor, &batch)
-        };
-        let sorted = sort().map_err(|error| write_error(&path, error))?;
-        let _ = fs::remove_file(&path);
-        Ok(sorted)
-    }
+    Ok(Built { dealt, sources, span_us })
 }
 
 impl<'a> Builder<'a> {
-    fn new(
+    /// Makes builders that go on where old timelines end.
+    fn side_by_side(
+        n_builders: usize,
         workspace: &Workspace,
         columns: &[ColumnSpec],
         old: Option<(&Timelines, &Card)>,
         identity: &'a Identity,
         spill: PathBuf,
-    ) -> Self {
-        let names = old.map(|(old, _)| old.names.clone()).unwrap_or_default();
-        let dictionaries = old.map_or_else(|| columns.iter().map(|_| Names::default()).collect(), |(old, _)| old.dictionaries.clone());
-        let card = old.map(|(_, card)| card);
-        Self {
-            dealer: Dealer::new(columns.to_vec(), names, dictionaries, workspace.n_shards(), spill),
-            identity,
-            sources: card.map(|card| card.sources.iter().map(|source| source.name.as_str()).collect()).unwrap_or_default(),
-            source_ends_us: card.map(|card| card.sources.iter().map(|source| source.last_us).collect()).unwrap_or_default(),
-            sources_of_name: card.map(|card| card.sources_of_name.clone()).unwrap_or_default(),
-            span_us: None,
-        }
+    ) -> Vec<Self> {
+        let (names, dictionaries) = match old {
+            Some((old, _)) => (old.names.clone(), old.dictionaries.clone()),
+            None => (Names::default(), vec![Names::default(); columns.len()]),
+        };
+        let sources = old.map(|(_, card)| Sources::of_card(card)).unwrap_or_default();
+        let dealers = Dealer::side_by_side(n_builders, columns, &names, &dictionaries, workspace.n_shards(), spill);
+        dealers.into_iter().map(|dealer| Self { dealer, identity, sources: sources.clone(), span_us: None }).collect()
     }
 
     /// Reads the events of one log file.
@@ -481,10 +340,7 @@ impl<'a> Builder<'a> {
             scope.spawn(move || batches.into_iter().try_for_each(|batch| sender.send(batch)));
             for batch in receiver {
                 let batch = batch.map_err(|error| StoreError::damaged(path, error))?;
-                self.add(&batch).map_err(|error| StoreError::damaged(path, error))?;
-                if self.dealer.n_collected >= SPILL_ROWS {
-                    self.dealer.spill_all()?;
-                }
+                self.add(&batch, path)?;
                 done(batch.num_rows() as u64);
             }
             Ok(())
@@ -529,25 +385,25 @@ impl<'a> Builder<'a> {
         builder.with_projection(mask).with_batch_size(BATCH_ROWS).build()
     }
 
-    /// Deals the events of a batch to the shards.
-    fn add(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
+    /// Deals the events of a batch of the log file `path` to the shards.
+    fn add(&mut self, batch: &RecordBatch, path: &Path) -> Result<(), StoreError> {
+        let damaged = |error: ArrowError| StoreError::damaged(path, error);
+        let missing = |column: &str| StoreError::damaged(path, format!("it has no column {column}"));
         let text = |name: &str| batch.column_by_name(name).map(TextColumn::of);
-        let kind = text("kind");
-        let [source, event_id, name, user, anonymous, customer] = ["source", "event_id", "name", "user", "anonymous", "customer"].map(text);
-        let time = batch
-            .column_by_name("time")
-            .ok_or_else(|| ArrowError::SchemaError("no time".into()))?
-            .as_primitive::<TimestampMicrosecondType>();
+        let [kind, source, event_id, user, anonymous, customer] = ["kind", "source", "event_id", "user", "anonymous", "customer"].map(text);
+        let name = text("name").ok_or_else(|| missing("name"))?;
+        let time = batch.column_by_name("time").ok_or_else(|| missing("time"))?.as_primitive::<TimestampMicrosecondType>();
         let seq = batch.column_by_name("seq").map(|column| column.as_primitive::<Int64Type>());
         let interactive = batch.column_by_name("interactive").map(|column| column.as_boolean());
         let contents = if event_id.as_ref().is_none_or(|ids| (0..batch.num_rows()).any(|row| ids.get(row).is_none())) {
-            content_hashes(&plain_texts(batch)?)
+            content_hashes(&plain_texts(batch).map_err(damaged)?)
         } else {
             Vec::new()
         };
+        let content = |row: usize| contents[row];
         let (mut name_codes, mut source_codes) = (Codes::default(), Codes::default());
         let mut readers: Vec<Reader> = self.dealer.columns.iter().map(|column| Reader::new(column, batch)).collect();
-        let n_shards = self.dealer.shards.len();
+        let mut values = Vec::with_capacity(readers.len());
         let mut prefixed = String::new();
         for row in 0..batch.num_rows() {
             if kind.as_ref().and_then(|kind| kind.get(row)) != Some("event") {
@@ -572,48 +428,28 @@ impl<'a> Builder<'a> {
                 (None, None, Some(customer)) => (self.identity.canonical(customer), ActorKind::Account),
                 (None, None, None) => continue,
             };
-            let shard = &mut self.dealer.shards[shard_of(actor, n_shards)];
-            shard.rows.actor.push(shard.ids.intern(actor));
-            shard.rows.time_us.push(time_us);
-            let name_column = name.as_ref().ok_or_else(|| ArrowError::SchemaError("no name".into()))?;
-            let name_code = name_codes.code(name_column, row, &mut self.dealer.names).unwrap_or(NO_CODE);
-            shard.rows.name.push(name_code);
-            if let Some(code) = source.as_ref().and_then(|source| source_codes.code(source, row, &mut self.sources)) {
-                let (code, name) = (code as usize, name_code as usize);
-                if self.source_ends_us.len() <= code {
-                    self.source_ends_us.resize(code + 1, i64::MIN);
-                }
-                if self.sources_of_name.len() <= name {
-                    self.sources_of_name.resize(name + 1, 0);
-                }
-                self.source_ends_us[code] = self.source_ends_us[code].max(time_us);
-                self.sources_of_name[name] |= 1 << code.min(63);
-            }
-            let seq = seq.as_ref().filter(|seq| seq.is_valid(row)).map_or(0, |seq| seq.value(row));
-            shard.rows.seq.push(seq);
-            self.dealer.has_seq |= seq != 0;
-            shard.rows.tie.push(match event_id.as_ref().and_then(|ids| ids.get(row)) {
-                Some(id) => id_hash(source.as_ref().and_then(|source| source.get(row)).unwrap_or(""), id),
-                None => contents[row],
-            });
-            let is_active = interactive.is_none_or(|column| column.is_null(row) || column.value(row));
-            shard.rows.interactive.push(u8::from(is_active));
-            self.dealer.has_passive |= !is_active;
-            for ((reader, collected), texts) in readers.iter_mut().zip(&mut shard.rows.columns).zip(&mut self.dealer.dictionaries) {
-                reader.push(row, actor_kind, collected, texts);
+            let name = name_codes.code(&name, row, &mut self.dealer.names).unwrap_or(NO_CODE);
+            if let Some(source) = source.as_ref().and_then(|source| source_codes.code(source, row, &mut self.sources.names)) {
+                self.sources.saw(source, name, time_us);
             }
             self.span_us = Some(self.span_us.map_or((time_us, time_us), |(first, last)| (first.min(time_us), last.max(time_us))));
-            self.dealer.n_collected += 1;
-            self.dealer.n_rows += 1;
+            let dealt = DealtRow {
+                time_us,
+                name,
+                seq: seq.as_ref().filter(|seq| seq.is_valid(row)).map_or(0, |seq| seq.value(row)),
+                tie: match event_id.as_ref().and_then(|ids| ids.get(row)) {
+                    Some(id) => id_hash(source.as_ref().and_then(|source| source.get(row)).unwrap_or(""), id),
+                    None => content(row),
+                },
+                interactive: interactive.is_none_or(|column| column.is_null(row) || column.value(row)),
+            };
+            values.clear();
+            values
+                .extend(readers.iter_mut().zip(&mut self.dealer.dictionaries).map(|(reader, texts)| reader.value(row, actor_kind, texts)));
+            self.dealer.deal(actor, &dealt, &values)?;
         }
         Ok(())
     }
-}
-
-fn spill_schema(columns: &[ColumnSpec]) -> SchemaRef {
-    let mut fields = vec![Field::new("actor", DataType::UInt32, false)];
-    fields.extend(rows_schema(columns).fields().iter().map(|field| field.as_ref().clone()));
-    Arc::new(Schema::new(fields))
 }
 
 /// Turns dictionary columns into plain texts.
@@ -683,6 +519,7 @@ impl Codes {
 
 /// Reads one of the spec's columns from a batch.
 struct Reader<'a> {
+    kind: ColumnKind,
     source: Source<'a>,
     codes: Codes,
 }
@@ -714,15 +551,15 @@ impl<'a> Reader<'a> {
                 _ => Source::Absent,
             },
         };
-        Self { source, codes: Codes::default() }
+        Self { kind: column.kind, source, codes: Codes::default() }
     }
 
-    fn push(&mut self, row: usize, actor_kind: ActorKind, into: &mut CollectedColumn, texts: &mut Names) {
-        match into {
-            CollectedColumn::Text(codes) if matches!(self.source, Source::ActorKind) => codes.push(texts.intern(actor_kind.word())),
-            CollectedColumn::Text(codes) => codes.push(self.text_code(row, texts)),
-            CollectedColumn::Integer(numbers) => numbers.push(self.integer(row)),
-            CollectedColumn::Number(numbers) => numbers.push(self.number(row)),
+    fn value(&mut self, row: usize, actor_kind: ActorKind, texts: &mut Names) -> DealtValue {
+        match self.kind {
+            ColumnKind::Text if matches!(self.source, Source::ActorKind) => DealtValue::Text(texts.intern(actor_kind.word())),
+            ColumnKind::Text => DealtValue::Text(self.text_code(row, texts)),
+            ColumnKind::Integer => DealtValue::Integer(self.integer(row)),
+            ColumnKind::Number => DealtValue::Number(self.number(row)),
         }
     }
 

@@ -6,6 +6,7 @@
 
 pub mod accounts;
 mod build;
+mod deal;
 mod segment;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +18,8 @@ use diptych_event::Names;
 use diptych_event::timeline::ColumnKind;
 use serde::{Deserialize, Serialize};
 
-pub use build::{Amend, Amended, Dealer, DealtRow, DealtValue, Progress, update};
+pub use build::{Progress, update};
+pub use deal::{Amend, Amended, Dealer, DealtRow, DealtValue};
 pub use segment::ShardData;
 
 use crate::StoreError;

@@ -30,7 +30,9 @@ use super::{ColumnSpec, DealtRow, DealtValue, SegmentCard};
 use crate::StoreError;
 
 /// Columns of rows before the spec's columns, as they are collected.
-const FIXED: usize = 5;
+pub(super) const FIXED: usize = 5;
+/// Position of the names among them.
+pub(super) const NAME: usize = 1;
 
 /// Returns the schema of rows while they are collected, spilled and merged: every column, codes at their widest.
 pub(super) fn rows_schema(columns: &[ColumnSpec]) -> SchemaRef {
@@ -455,7 +457,7 @@ impl ShardData {
         let (starts, ends) = (offsets.slice(0, order.len()), offsets.slice(1, order.len()));
         let rows = RecordBatch::try_new(rows.schema(), columns?)?;
         let time_us = rows.column(0).as_primitive::<Int64Type>().values();
-        let index = OwnedIndex::new(&starts, &ends, time_us, codes(rows.column(1))).into();
+        let index = OwnedIndex::new(&starts, &ends, time_us, codes(rows.column(NAME))).into();
         let ids = StringArray::from_iter_values(order.iter().map(|code| ids.text(*code)));
         Ok(Self { rows, n_fixed: FIXED, ids, starts, ends, index, known: Arc::default() })
     }
