@@ -28,7 +28,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::mapping::{Mapped, Mapping, Unmapped, log_columns, log_schema};
+use crate::mapping::{Mapped, Mapping, Unmapped, constant, log_columns, log_schema};
 use crate::workspace::Workbench;
 use crate::{EngineError, quarantine};
 
@@ -359,16 +359,19 @@ fn import_file(
                     break;
                 }
             }
-            // A commit that failed is reported when its thread is joined.
-            if waiting.n_rows >= CHUNK_ROWS && to_commit.send((std::mem::take(&mut waiting), n_pieces)).is_err() {
-                break;
+            if waiting.n_rows >= CHUNK_ROWS {
+                let full = std::mem::take(&mut waiting).keyed(source_name);
+                // A commit that failed is reported when its thread is joined.
+                if to_commit.send((full, n_pieces)).is_err() {
+                    break;
+                }
             }
             progress(Progress::Read { bytes, rows_committed: n_committed.load(Ordering::Relaxed) });
         }
         // What was read before the error is kept; the file is not marked as whole, so that it can be finished later.
         let pieces = if cut.is_some() { n_pieces } else { WHOLE };
         if failed.is_none() && (cut.is_none() || waiting.n_rows > 0) {
-            let _ = to_commit.send((waiting, pieces));
+            let _ = to_commit.send((waiting.keyed(source_name), pieces));
         }
         drop((receiver, to_commit));
         let notes = reading.join().expect("the reader of a file does not panic");
@@ -408,12 +411,17 @@ fn open_mapped(
     }
 }
 
+/// A row with an id: its key, the position of its batch, and its own there.
+type Keyed = (Key, u32, u32);
+
 /// Rows of one file that wait for their commit.
 #[derive(Default)]
 struct Waiting {
     /// Raw rows that wait.
     n_rows: usize,
     events: Vec<RecordBatch>,
+    /// Events with an id, by what they are known again by.
+    keyed: Vec<Keyed>,
     rejections: Vec<Rejection>,
     settled: Vec<String>,
     n_skipped: u64,
@@ -437,6 +445,27 @@ impl Waiting {
         self.events.push(mapped.events);
         self.rejections.extend(mapped.rejections);
     }
+
+    /// Finds the keys of the events, when all are there.
+    fn keyed(self, source: &str) -> Self {
+        Self { keyed: keyed(source, &self.events), ..self }
+    }
+}
+
+/// Returns the events that have an id in the order of their keys.
+fn keyed(source: &str, batches: &[RecordBatch]) -> Vec<Keyed> {
+    let mut keyed = Vec::new();
+    for (batch_idx, batch) in (0..).zip(batches) {
+        let ids = batch.column_by_name("event_id").expect("the log has it").as_string::<i32>();
+        if ids.null_count() == ids.len() {
+            continue;
+        }
+        let contents = hash::content_hashes(batch);
+        let key = |row: usize| Key::new(hash::id_hash(source, ids.value(row)), contents[row]);
+        keyed.extend((0..batch.num_rows()).filter(|row| ids.is_valid(*row)).map(|row| (key(row), batch_idx, row as u32)));
+    }
+    keyed.sort_unstable();
+    keyed
 }
 
 /// What the mapping of a file's rows has to say.
@@ -480,8 +509,8 @@ struct Committer<'a> {
 impl Committer<'_> {
     /// Writes what waits as one commit.
     fn commit(&mut self, waiting: Waiting, pieces: i64) -> Result<(), EngineError> {
-        let Waiting { n_rows, events, mut rejections, settled, n_skipped } = waiting;
-        let (events, keys, n_duplicates) = self.without_duplicates(events, &mut rejections)?;
+        let Waiting { n_rows, events, keyed, mut rejections, settled, n_skipped } = waiting;
+        let (events, keys, n_duplicates) = self.without_duplicates(events, &keyed, &mut rejections)?;
         let n_accepted: u64 = events.iter().map(|batch| batch.num_rows() as u64).sum();
         let n_rejected = rejections.len() as u64;
         for rejection in &rejections {
@@ -525,21 +554,9 @@ impl Committer<'_> {
     fn without_duplicates(
         &self,
         batches: Vec<RecordBatch>,
+        keyed: &[Keyed],
         rejections: &mut Vec<Rejection>,
     ) -> Result<(Vec<RecordBatch>, Vec<Key>, u64), EngineError> {
-        let mut keyed: Vec<(Key, u32, u32)> = Vec::new();
-        for (batch_idx, batch) in batches.iter().enumerate() {
-            let column = batch.column_by_name("event_id").expect("the log has it").as_string::<i32>();
-            if column.null_count() == column.len() {
-                continue;
-            }
-            let contents = hash::content_hashes(batch);
-            for row in (0..batch.num_rows()).filter(|row| column.is_valid(*row)) {
-                let key = Key::new(hash::id_hash(self.source, column.value(row)), contents[row]);
-                keyed.push((key, batch_idx as u32, row as u32));
-            }
-        }
-        keyed.sort_unstable();
         let known = self.ids.look_up(&keyed.iter().map(|keyed| keyed.0).collect::<Vec<_>>());
         let mut keep: Vec<Vec<bool>> = batches.iter().map(|batch| vec![true; batch.num_rows()]).collect();
         let (mut keys, mut n_duplicates) = (Vec::with_capacity(keyed.len()), 0);
@@ -577,7 +594,7 @@ impl Committer<'_> {
     fn with_file(&self, batch: &RecordBatch) -> Result<RecordBatch, EngineError> {
         let idx = self.schema.index_of("file").expect("the log has it");
         let mut columns = batch.columns().to_vec();
-        columns[idx] = repeated(self.file, batch.num_rows());
+        columns[idx] = constant(self.file, batch.num_rows());
         RecordBatch::try_new(self.schema.clone(), columns).map_err(|error| EngineError::Wrong(error.to_string()))
     }
 
@@ -605,9 +622,9 @@ impl Committer<'_> {
     fn rows(&self, kind: Kind, given: &[(&str, ArrayRef)]) -> Result<RecordBatch, EngineError> {
         let n_rows = given[0].1.len();
         let columns = self.schema.fields().iter().map(|field| match field.name().as_str() {
-            "kind" => repeated(kind.word(), n_rows),
-            "source" => repeated(self.source, n_rows),
-            "file" => repeated(self.file, n_rows),
+            "kind" => constant(kind.word(), n_rows),
+            "source" => constant(self.source, n_rows),
+            "file" => constant(self.file, n_rows),
             name => given
                 .iter()
                 .find(|(known, _)| *known == name)
@@ -615,10 +632,6 @@ impl Committer<'_> {
         });
         RecordBatch::try_new(self.schema.clone(), columns.collect()).map_err(|error| EngineError::Wrong(error.to_string()))
     }
-}
-
-fn repeated(text: &str, n_rows: usize) -> ArrayRef {
-    Arc::new(StringArray::from_iter_values(std::iter::repeat_n(text, n_rows)))
 }
 
 /// Takes the quoted value out of a reason, so that reasons can be counted.

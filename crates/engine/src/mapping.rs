@@ -11,8 +11,10 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanBuilder, Float64Builder, Int64Array, Int64Builder, RecordBatch, StringArray, StringBuilder,
     TimestampMicrosecondArray, UInt32Array, new_null_array,
 };
+use arrow::buffer::{Buffer, OffsetBuffer};
 use arrow::compute::{cast, concat, take};
 use arrow::datatypes::{DataType, Date32Type, Field, Float64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
+use arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 use diptych_event::log::{Kind, LOG_COLUMNS, LogType, PROPERTY_PREFIX};
 use diptych_event::spec::{EventSpec, Fields, PropertyKind, RecordSpec, SourceSpec, Spec, SpecError, Text};
@@ -329,12 +331,7 @@ impl Mapping {
         require(&fields, &["name"], n_rows, made, "has no event name");
         require(&fields, &["user", "anonymous", "customer"], n_rows, made, "has nobody: user, anonymous and customer are empty");
         self.properties(event, rows, &mut fields, made)?;
-        let columns = schema
-            .fields()
-            .iter()
-            .map(|field| fields.remove(field.name().as_str()).unwrap_or_else(|| new_null_array(field.data_type(), n_rows)))
-            .collect();
-        Ok(RecordBatch::try_new(schema.clone(), columns)?)
+        Ok(arranged(schema, n_rows, |name| fields.remove(name))?)
     }
 
     /// Reads instants; a missing one, or one after `now_us`, is a reason against the row.
@@ -457,12 +454,7 @@ impl Mapping {
         }
         let ids = record.ids(&fields, n_rows);
         fields.insert("event_id", ids);
-        let columns = schema
-            .fields()
-            .iter()
-            .map(|field| fields.remove(field.name().as_str()).unwrap_or_else(|| new_null_array(field.data_type(), n_rows)))
-            .collect();
-        Ok(RecordBatch::try_new(schema.clone(), columns)?)
+        Ok(arranged(schema, n_rows, |name| fields.remove(name))?)
     }
 
     fn money(&self, values: &ArrayRef, column: Option<&str>, made: &mut Made) -> Result<ArrayRef, DataFusionError> {
@@ -530,16 +522,21 @@ impl Mapping {
                 json.push((name, cast(&array, &DataType::Utf8)?));
                 continue;
             };
-            let texts = cast(&array, &DataType::Utf8)?;
-            let texts = texts.as_string::<i32>();
             let mut n_wrong = 0;
-            let typed: ArrayRef = match kind {
-                PropertyKind::Text => self::texts(&array)?,
-                PropertyKind::Integer => Arc::new(typed::<Int64Builder, _>(texts, &mut n_wrong, |text| text.parse().ok())),
-                PropertyKind::Number => Arc::new(typed::<Float64Builder, _>(texts, &mut n_wrong, |text| {
-                    text.parse().ok().filter(|number: &f64| number.is_finite())
-                })),
-                PropertyKind::Boolean => Arc::new(typed::<BooleanBuilder, _>(texts, &mut n_wrong, truth)),
+            let typed: ArrayRef = match (kind, array.data_type()) {
+                (PropertyKind::Text, _) => texts(&array)?,
+                (PropertyKind::Integer, DataType::Int64) => array,
+                (kind, _) => {
+                    let texts = cast(&array, &DataType::Utf8)?;
+                    let texts = texts.as_string::<i32>();
+                    match kind {
+                        PropertyKind::Boolean => Arc::new(typed::<BooleanBuilder, _>(texts, &mut n_wrong, truth)),
+                        PropertyKind::Number => Arc::new(typed::<Float64Builder, _>(texts, &mut n_wrong, |text| {
+                            text.parse().ok().filter(|number: &f64| number.is_finite())
+                        })),
+                        _ => Arc::new(typed::<Int64Builder, _>(texts, &mut n_wrong, |text| text.parse().ok())),
+                    }
+                }
             };
             if n_wrong > 0 {
                 *made.wrong_type.entry(name.clone()).or_default() += n_wrong;
@@ -634,7 +631,7 @@ fn require(fields: &BTreeMap<String, ArrayRef>, names: &[&str], n_rows: usize, m
     }
 }
 
-fn take_rows(rows: &RecordBatch, selected: &[u32]) -> Result<RecordBatch, arrow::error::ArrowError> {
+fn take_rows(rows: &RecordBatch, selected: &[u32]) -> Result<RecordBatch, ArrowError> {
     if selected.len() == rows.num_rows() {
         return Ok(rows.clone());
     }
@@ -647,17 +644,36 @@ fn take_rows(rows: &RecordBatch, selected: &[u32]) -> Result<RecordBatch, arrow:
     )
 }
 
-fn constant(text: &str, n_rows: usize) -> ArrayRef {
-    Arc::new(StringArray::from_iter_values(std::iter::repeat_n(text, n_rows)))
+/// Returns a column with the same text in all rows.
+pub fn constant(text: &str, n_rows: usize) -> ArrayRef {
+    let texts = Buffer::from_vec(text.repeat(n_rows).into_bytes());
+    Arc::new(StringArray::new(OffsetBuffer::from_repeated_length(text.len(), n_rows), texts, None))
+}
+
+/// Arranges columns as the schema has them; those that are missing are without values, and share what these take.
+fn arranged(schema: &SchemaRef, n_rows: usize, mut column: impl FnMut(&str) -> Option<ArrayRef>) -> Result<RecordBatch, ArrowError> {
+    let mut nulls: Vec<ArrayRef> = Vec::new();
+    let mut null = |data_type: &DataType| match nulls.iter().find(|null| null.data_type() == data_type) {
+        Some(known) => known.clone(),
+        None => {
+            nulls.push(new_null_array(data_type, n_rows));
+            nulls[nulls.len() - 1].clone()
+        }
+    };
+    let columns = schema.fields().iter().map(|field| column(field.name()).unwrap_or_else(|| null(field.data_type()))).collect();
+    RecordBatch::try_new(schema.clone(), columns)
 }
 
 /// Turns values into texts without blanks around them; an empty text is no value.
 fn texts(values: &ArrayRef) -> Result<ArrayRef, DataFusionError> {
     let texts = cast(values, &DataType::Utf8)?;
     let plain = texts.as_string::<i32>();
-    let tidy = (0..plain.len())
-        .all(|row| plain.is_null(row) || (!plain.value(row).is_empty() && plain.value(row).trim().len() == plain.value(row).len()));
-    if tidy {
+    let is_tidy = |text: &str| match (text.as_bytes().first(), text.as_bytes().last()) {
+        // Most texts begin and end with a letter that is quickly seen to be no blank.
+        (Some(first), Some(last)) => (first.is_ascii_graphic() && last.is_ascii_graphic()) || text.trim().len() == text.len(),
+        _ => false,
+    };
+    if plain.iter().flatten().all(is_tidy) {
         return Ok(texts);
     }
     Ok(Arc::new(plain.iter().map(|text| text.map(str::trim).filter(|text| !text.is_empty())).collect::<StringArray>()))

@@ -7,7 +7,9 @@
 //! are imported; a false "conflict" (two ids with one hash) is 0.03 % likely in 100 million events, and then one row lies in
 //! the quarantine where it can be seen.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::binary_heap::PeekMut;
+use std::collections::{BTreeSet, BinaryHeap};
 use std::fs::{self, File};
 use std::io::{BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -238,21 +240,17 @@ impl Ids {
     pub fn add(&mut self, keys: &[Key], log_file: &str) -> Result<(), StoreError> {
         let mut stale = Vec::new();
         if !keys.is_empty() {
-            self.push_run(keys.len(), &mut keys.iter().copied())?;
-            while let [.., before, last] = &self.runs[..] {
-                if before.n_keys > 2 * last.n_keys {
-                    break;
-                }
-                let (last, before) = (self.runs.pop().expect("two runs"), self.runs.pop().expect("two runs"));
-                stale.extend(self.card.runs.drain(self.card.runs.len() - 2..));
-                let (mut a, mut b) = (before.keys().peekable(), last.keys().peekable());
-                let mut merged = std::iter::from_fn(|| match (a.peek(), b.peek()) {
-                    (Some(one), Some(other)) if other < one => b.next(),
-                    (Some(_), _) => a.next(),
-                    (None, _) => b.next(),
-                });
-                self.push_run(before.n_keys + last.n_keys, &mut merged)?;
+            // A run is merged with the new keys and all runs after it, once, unless it is more than twice as long as these.
+            let (mut n_kept, mut n_keys) = (self.runs.len(), keys.len());
+            while n_kept > 0 && self.runs[n_kept - 1].n_keys <= 2 * n_keys {
+                n_kept -= 1;
+                n_keys += self.runs[n_kept].n_keys;
             }
+            let merged = self.runs.split_off(n_kept);
+            stale = self.card.runs.split_off(n_kept);
+            let mut sources: Vec<Box<dyn Iterator<Item = Key> + '_>> = vec![Box::new(keys.iter().copied())];
+            sources.extend(merged.iter().map(|run| Box::new(run.keys()) as Box<dyn Iterator<Item = Key>>));
+            self.push_run(n_keys, &mut Merged::new(sources))?;
         }
         self.card.covered.insert(log_file.to_owned());
         write_atomically(&self.folder.join("card.json"), &serde_json::to_vec(&self.card).expect("a card is plain data"))?;
@@ -290,6 +288,34 @@ impl Ids {
         self.card.runs.push(RunCard { name, n_keys });
         self.card.next += 1;
         Ok(())
+    }
+}
+
+/// Merges keys that come in ascending order from several sources.
+struct Merged<'a> {
+    /// The next key of each source that has one.
+    next: BinaryHeap<Reverse<(Key, usize)>>,
+    sources: Vec<Box<dyn Iterator<Item = Key> + 'a>>,
+}
+
+impl<'a> Merged<'a> {
+    fn new(mut sources: Vec<Box<dyn Iterator<Item = Key> + 'a>>) -> Self {
+        let next = sources.iter_mut().enumerate().filter_map(|(idx, source)| Some(Reverse((source.next()?, idx)))).collect();
+        Self { next, sources }
+    }
+}
+
+impl Iterator for Merged<'_> {
+    type Item = Key;
+
+    fn next(&mut self) -> Option<Key> {
+        let mut least = self.next.peek_mut()?;
+        let Reverse((key, source)) = *least;
+        match self.sources[source].next() {
+            Some(following) => *least = Reverse((following, source)),
+            None => drop(PeekMut::pop(least)),
+        }
+        Some(key)
     }
 }
 

@@ -235,7 +235,10 @@ const ROW_GROUP_ROWS: usize = 1 << 20;
 fn write_parquet(path: &Path, schema: SchemaRef, batches: &[RecordBatch]) -> Result<(), StoreError> {
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).expect("1 is a level")))
-        .set_statistics_enabled(EnabledStatistics::Chunk)
+        // Texts are as mixed in one chunk as in all: what is least and largest takes time to find and leaves nothing out.
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_column_statistics_enabled(ColumnPath::from("event_id"), EnabledStatistics::Chunk)
+        .set_column_statistics_enabled(ColumnPath::from("time"), EnabledStatistics::Chunk)
         .set_column_dictionary_enabled(ColumnPath::from("event_id"), false)
         .set_column_encoding(ColumnPath::from("event_id"), Encoding::DELTA_LENGTH_BYTE_ARRAY)
         .set_column_dictionary_enabled(ColumnPath::from("time"), false)
