@@ -235,10 +235,14 @@ const ROW_GROUP_ROWS: usize = 1 << 20;
 fn write_parquet(path: &Path, schema: SchemaRef, batches: &[RecordBatch]) -> Result<(), StoreError> {
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).expect("1 is a level")))
-        // Texts are as mixed in one chunk as in all: what is least and largest takes time to find and leaves nothing out.
+        // What is least and largest in a chunk takes time to find, and leaves nothing out where texts are mixed in all chunks.
         .set_statistics_enabled(EnabledStatistics::None)
-        .set_column_statistics_enabled(ColumnPath::from("event_id"), EnabledStatistics::Chunk)
         .set_column_statistics_enabled(ColumnPath::from("time"), EnabledStatistics::Chunk)
+        // Those who look for records, identifications and rows without ids pass over the chunks that have none.
+        .set_column_statistics_enabled(ColumnPath::from("kind"), EnabledStatistics::Chunk)
+        .set_column_statistics_enabled(ColumnPath::from("event_id"), EnabledStatistics::Chunk)
+        .set_column_statistics_enabled(ColumnPath::from("user"), EnabledStatistics::Chunk)
+        .set_column_statistics_enabled(ColumnPath::from("anonymous"), EnabledStatistics::Chunk)
         .set_column_dictionary_enabled(ColumnPath::from("event_id"), false)
         .set_column_encoding(ColumnPath::from("event_id"), Encoding::DELTA_LENGTH_BYTE_ARRAY)
         .set_column_dictionary_enabled(ColumnPath::from("time"), false)
