@@ -62,6 +62,13 @@ fn answers(lines: &[String], n_files: usize, n_shards: &str, threads: &str, repl
     all_answers(dir.path(), threads)
 }
 
+/// Writes lines as a file, and returns its path.
+fn written(dir: &Path, name: &str, part: &[String]) -> String {
+    let mut text = String::from("id,time,seq,actor,name,interactive,device,product,size\n");
+    part.iter().for_each(|line| writeln!(text, "{line}").unwrap());
+    file(dir, name, text)
+}
+
 /// Imports one file after the other into a new workspace.
 fn imported(parts: &[Vec<String>], n_shards: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -69,10 +76,7 @@ fn imported(parts: &[Vec<String>], n_shards: &str) -> tempfile::TempDir {
     ok(&["init", root, "--shards", n_shards]);
     std::fs::write(dir.path().join("diptych.yaml"), SPEC).unwrap();
     for (idx, part) in parts.iter().enumerate() {
-        let mut text = String::from("id,time,seq,actor,name,interactive,device,product,size\n");
-        part.iter().for_each(|line| writeln!(text, "{line}").unwrap());
-        let path = file(dir.path(), &format!("part{idx}.csv"), text);
-        ok(&["import", root, &path]);
+        ok(&["import", root, &written(dir.path(), &format!("part{idx}.csv"), part)]);
     }
     dir
 }
@@ -240,4 +244,41 @@ fn names_may_become_more_than_a_byte_holds() {
     let together = imported(&[[first, second].concat()], "2");
     assert_eq!(segments(together.path()).len(), 1);
     assert_eq!(all_answers(apart.path(), "2"), all_answers(together.path(), "1"));
+}
+
+#[test]
+fn files_of_one_import_are_as_if_they_came_one_by_one() {
+    let world = generate(8, &Options { n_actors: 40, ..Options::varied(8) });
+    let first = lines(&world);
+    let line = |id: usize, actor: String, name: String, text: String, size: usize| {
+        format!("n{id},{},,{actor},{name},1,{text},hat,{size}", 1_700_000_000_000_000_i64 + 40_000_000 * id as i64)
+    };
+    // Each file has names, texts and actors that the others have not, and the second source is in the last one first.
+    let late = |file: usize| -> Vec<String> {
+        let of_file = (12 * file..12 * (file + 1))
+            .map(|id| line(id, format!("a{}", id % 9), format!("late{}", id % (file + 2)), format!("text{file}"), id));
+        of_file.chain([line(1_000 + file, format!("only{file}"), "late0".into(), "phone".into(), 70_000 * file)]).collect()
+    };
+    let named = |file: usize| format!("{}{file}.csv", if file > 1 { "till" } else { "part" });
+    let spec = SPEC.replace(
+        "sources:\n",
+        &format!("sources:\n{}", SPEC[SPEC.find("  web:").unwrap()..].replace("web:", "till:").replace("part*", "till*")),
+    );
+    let made = |at_once: bool| {
+        let dir = imported(std::slice::from_ref(&first), "4");
+        let root = dir.path().to_str().unwrap();
+        std::fs::write(dir.path().join("diptych.yaml"), &spec).unwrap();
+        let paths: Vec<String> = (1..4).map(|file| written(dir.path(), &named(file), &late(file))).collect();
+        let each: Vec<&str> = paths.iter().map(String::as_str).collect();
+        for files in each.chunks(if at_once { each.len() } else { 1 }) {
+            ok(&[&["import", root][..], files].concat());
+        }
+        dir
+    };
+    let (together, apart) = (made(true), made(false));
+    assert_eq!(segments(together.path()).len(), 2, "the first rows are left where they are");
+    let expected = all_answers(apart.path(), "1");
+    assert_eq!(all_answers(together.path(), "2"), expected);
+    ok(&["rebuild", together.path().to_str().unwrap()]);
+    assert_eq!(all_answers(together.path(), "2"), expected);
 }

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{channel, sync_channel};
 
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch, StringArray};
@@ -146,12 +146,7 @@ pub fn update(workspace: &Workspace, log: &Log, wanted: &Wanted, lock: &WriteLoc
     let dictionaries = format!("{:08}-dictionaries.arrow", card.next);
     write_dictionaries(&folder.join(&dictionaries), &dealt.names, &dealt.dictionaries)?;
     card.dictionaries = Some(dictionaries);
-    card.overflowed = columns
-        .iter()
-        .zip(&dealt.dictionaries)
-        .filter(|(_, texts)| texts.len() > MAX_DISTINCT)
-        .map(|(column, _)| column.name.clone())
-        .collect();
+    card.overflowed = dealt.overflowed();
     card.span_us = match (card.span_us, span_us) {
         (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
         (known, new) => known.or(new),
@@ -247,7 +242,7 @@ impl Sources {
         }
     }
 
-    /// Notes an event of a source; codes of names beyond `of_name` are left out.
+    /// Notes an event of a source.
     fn saw(&mut self, source: u32, name: u32, time_us: i64) {
         let (source, name) = (source as usize, name as usize);
         if self.ends_us.len() <= source {
@@ -261,6 +256,8 @@ impl Sources {
     }
 
     /// Adds what others saw, whose names of events have the codes `recoded` here.
+    ///
+    /// Where there are more than 63 sources, a name may get some of them that did not have it, as it does on its card.
     fn join(&mut self, others: &Self, recoded: &[u32]) {
         let sources: Vec<u32> = others.names.iter().map(|source| self.names.intern(source)).collect();
         for (sources_of_name, name) in others.of_name.iter().zip(recoded) {
@@ -274,21 +271,25 @@ impl Sources {
 fn read(mut builders: Vec<Builder>, log: &Log, files: &[&LogFile], progress: Progress) -> Result<Built, StoreError> {
     let n_total: u64 = files.iter().map(|file| file.n_rows).sum();
     let n_builders = builders.len();
+    let has_failed = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let (sender, receiver) = channel();
+        let has_failed = &has_failed;
         let threads: Vec<_> = builders
             .iter_mut()
             .enumerate()
             .map(|(thread, builder)| {
                 let sender = sender.clone();
                 // Each reads the same files every time, so that what is made does not depend on who was faster.
-                let mut files = files.iter().skip(thread).step_by(n_builders);
+                let files = files.iter().skip(thread).step_by(n_builders);
                 scope.spawn(move || {
-                    files.try_for_each(|file| {
-                        builder.read(&log.root().join(&file.name), &mut |n_rows| {
-                            let _ = sender.send(n_rows);
-                        })
-                    })
+                    let mut done = |n_rows| {
+                        let _ = sender.send(n_rows);
+                    };
+                    let read = |file: &&LogFile| builder.read(&log.root().join(&file.name), &mut done);
+                    let result = files.take_while(|_| !has_failed.load(Ordering::Relaxed)).try_for_each(read);
+                    has_failed.fetch_or(result.is_err(), Ordering::Relaxed);
+                    result
                 })
             })
             .collect();

@@ -2,10 +2,11 @@
 //!
 //! Rows are dealt to shards as they come, by as many dealers as there are cores, spilled to disk when they become many, then
 //! sorted shard by shard: memory is bounded by [`SPILL_ROWS`], one shard for each core and one more, and the distinct ids and
-//! texts, once for each dealer.
+//! texts, once for each dealer; beside what a dealer's reader holds.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{BufReader, BufWriter};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -22,7 +23,7 @@ use diptych_event::timeline::{ColumnKind, NO_CODE};
 use super::segment::{
     ANY, Collected, FIXED, NAME, NONE, SegmentWriter, Shape, ShardData, Span, rows_schema, write_dictionaries, write_error,
 };
-use super::{Card, ColumnSpec};
+use super::{Card, ColumnSpec, MAX_DISTINCT};
 use crate::StoreError;
 use crate::hash::shard_of;
 use crate::workspace::FORMAT;
@@ -100,13 +101,8 @@ pub enum DealtValue {
 struct Building {
     ids: Names,
     rows: Collected,
-    spilled: Option<Spilled>,
-}
-
-/// Rows of a shard that were written to disk.
-struct Spilled {
-    path: PathBuf,
-    writer: StreamWriter<BufWriter<File>>,
+    /// Where rows were written to disk: one stream for each time, one after the other, as open files are few.
+    spilled: Option<PathBuf>,
 }
 
 impl Dealer {
@@ -177,7 +173,8 @@ impl Dealer {
         let dictionaries = "dictionaries.arrow".to_owned();
         write_dictionaries(&folder.join(&dictionaries), &dealt.names, &dealt.dictionaries)?;
         let _ = fs::remove_dir_all(spill);
-        Ok(Card { columns, segments: vec![writer.finish()?], dictionaries: Some(dictionaries), format: FORMAT, ..Card::default() })
+        let (overflowed, segments) = (dealt.overflowed(), vec![writer.finish()?]);
+        Ok(Card { columns, overflowed, segments, dictionaries: Some(dictionaries), format: FORMAT, ..Card::default() })
     }
 
     /// Returns the spans of the columns in all rows so far. O(rows collected since the last spill).
@@ -196,13 +193,13 @@ impl Dealer {
             let rows = std::mem::replace(&mut shard.rows, Collected::new(&self.columns));
             let spill = || -> Result<(), ArrowError> {
                 let rows = with_actors(rows.into_batch(&self.columns)?, &schema)?;
-                if shard.spilled.is_none() {
-                    let writer = StreamWriter::try_new_buffered(File::create(&path)?, &schema)?;
-                    shard.spilled = Some(Spilled { path: path.clone(), writer });
-                }
-                shard.spilled.as_mut().expect("it was made").writer.write(&rows)
+                let file = File::options().create(true).append(true).open(&path)?;
+                let mut writer = StreamWriter::try_new_buffered(file, &schema)?;
+                writer.write(&rows)?;
+                writer.finish()
             };
             spill().map_err(|error| write_error(&path, error))?;
+            shard.spilled = Some(path);
         }
         self.n_collected = 0;
         Ok(())
@@ -246,9 +243,12 @@ impl Dealt {
             shards: first.shards.into_iter().map(|shard| vec![shard]).collect(),
         };
         for dealer in dealers {
-            let recoded = |(into, texts): (&mut Names, &Names)| texts.iter().map(|text| into.intern(text)).collect();
-            let into = std::iter::once(&mut all.names).chain(&mut all.dictionaries);
-            let recoding = Recoding(into.zip(std::iter::once(&dealer.names).chain(&dealer.dictionaries)).map(recoded).collect());
+            // As where one deals alone, a column of too many texts stops at one more than may be.
+            let held = |into: &mut Names, text: &str| if into.len() > MAX_DISTINCT { into.code(text) } else { Some(into.intern(text)) };
+            let recoded = |(into, texts): (&mut Names, &Names)| texts.iter().map(|text| held(into, text).unwrap_or(NO_CODE)).collect();
+            let names = dealer.names.iter().map(|name| all.names.intern(name)).collect();
+            let texts = all.dictionaries.iter_mut().zip(&dealer.dictionaries).map(recoded);
+            let recoding = Recoding(std::iter::once(names).chain(texts).collect());
             for (idx, (span, more)) in all.spans.iter_mut().zip(dealer.spans()).enumerate() {
                 let (least, most) = if all.columns[idx].kind == ColumnKind::Text { recoding.span(1 + idx, more) } else { more };
                 *span = (span.0.min(least), span.1.max(most));
@@ -260,6 +260,12 @@ impl Dealt {
             all.shards.iter_mut().zip(dealer.shards).for_each(|(shard, more)| shard.push(more));
         }
         all
+    }
+
+    /// Returns the columns that have too many distinct texts to be held.
+    pub fn overflowed(&self) -> BTreeSet<String> {
+        let columns = self.columns.iter().zip(&self.dictionaries);
+        columns.filter(|(_, texts)| texts.len() > MAX_DISTINCT).map(|(column, _)| column.name.clone()).collect()
     }
 
     /// Returns the codes here of the event names of each dealer but the first.
@@ -340,10 +346,15 @@ impl Building {
     /// Returns the ids and the rows, those that were spilled first.
     fn into_batches(self, columns: &[ColumnSpec]) -> Result<(Names, Vec<RecordBatch>), StoreError> {
         let mut batches = Vec::new();
-        if let Some(Spilled { path, mut writer }) = self.spilled {
-            let mut read = || -> Result<Vec<RecordBatch>, ArrowError> {
-                writer.finish()?;
-                StreamReader::try_new(BufReader::new(File::open(&path)?), None)?.collect()
+        if let Some(path) = self.spilled {
+            let read = || -> Result<Vec<RecordBatch>, ArrowError> {
+                let mut file = BufReader::new(File::open(&path)?);
+                let mut batches = Vec::new();
+                while !file.fill_buf()?.is_empty() {
+                    let stream = StreamReader::try_new(&mut file, None)?;
+                    batches.extend(stream.collect::<Result<Vec<_>, _>>()?);
+                }
+                Ok(batches)
             };
             batches = read().map_err(|error| write_error(&path, error))?;
             let _ = fs::remove_file(&path);
@@ -471,5 +482,23 @@ mod tests {
             assert!(together == alone, "{n_dealers} dealers, {most_collected} rows in memory");
             assert_eq!(spans_together[1..], spans[1..]);
         }
+    }
+
+    #[test]
+    fn a_column_of_too_many_texts_is_told_and_holds_no_more_of_them() {
+        let columns = &columns()[..1];
+        let mut dealers = Dealer::side_by_side(2, columns, &Names::default(), &[Names::default()], N_SHARDS, "spill".into());
+        for (dealer, numbers) in dealers.iter_mut().zip([0..MAX_DISTINCT, MAX_DISTINCT - 1..MAX_DISTINCT + 9]) {
+            dealer.dictionaries[0] = numbers.map(|n| n.to_string()).fold(Names::default(), |mut texts, text| {
+                texts.intern(&text);
+                texts
+            });
+        }
+        assert!(dealers.iter().all(|dealer| dealer.dictionaries[0].len() <= MAX_DISTINCT));
+        let dealt = Dealt::new(dealers);
+        assert_eq!((dealt.dictionaries[0].len(), dealt.overflowed()), (MAX_DISTINCT + 1, ["plan".to_owned()].into()));
+        let codes = &dealt.recodings[1].as_ref().unwrap().0[1];
+        assert_eq!(codes[..2], [MAX_DISTINCT as u32 - 1, MAX_DISTINCT as u32]);
+        assert!(codes[2..].iter().all(|code| *code == NO_CODE));
     }
 }
