@@ -143,7 +143,7 @@ impl<'a> Exchange<'a> {
         let tasks = tasks::Rules::compile(&mut context)?;
         let frictions = frictions::Rules::compile_of_users(&mut context)?;
         let compiler = Compiler;
-        let row_columns = RowColumns::new(&users.names, &users.dictionaries, &users.columns, catalog.zone);
+        let row_columns = RowColumns::new(&users.names, &users.dictionaries, &users.columns, catalog.zone).without(&users.overflowed);
         let condition = |place: &str, sql: &str| row_columns.condition(&compiler, place, sql);
         let masks: Result<_, EngineError> = context.masks.iter().map(|sql| condition("a condition of diptych.yaml", sql)).collect();
         let masks = masks?;
@@ -314,7 +314,7 @@ impl<'a> Exchange<'a> {
             return Ok(Vec::new());
         }
         let compiler = Compiler;
-        let rows = RowColumns::new(names, dictionaries, &self.columns, catalog.zone);
+        let rows = RowColumns::new(names, dictionaries, &self.columns, catalog.zone).without(&self.users.overflowed);
         let conditions: Result<Vec<RowCondition>, EngineError> =
             context.masks.iter().map(|sql| rows.condition(&compiler, "a condition of a friction", sql)).collect();
         let conditions = conditions?;

@@ -267,7 +267,8 @@ impl Workbench {
         let params = if question.params.is_null() { serde_json::json!({}) } else { question.params.clone() };
         let (plan, params) = operator.plan(params, &mut context)?;
         let compiler = Compiler;
-        let mut columns = RowColumns::new(&timelines.names, &timelines.dictionaries, &timelines.columns, catalog.zone);
+        let mut columns =
+            RowColumns::new(&timelines.names, &timelines.dictionaries, &timelines.columns, catalog.zone).without(&timelines.overflowed);
         let modifiers = &question.modifiers;
         // A condition on actors that names an attribute is looked at as of the anchor row (DECISIONS 14).
         let of_actors = modifiers.actors.as_ref();
@@ -278,9 +279,8 @@ impl Workbench {
             self.read_profiles(sql, &mut columns, read, &mut context.notes)?;
             self.read_undeclared(sql, &compiler, &mut columns, timelines, &mut context.notes)?;
         }
-        let explain = |error: EngineError| self.explain_column(error, timelines);
-        let text = |place: &str, sql: &str| columns.text(&compiler, place, sql).map_err(explain);
-        let condition = |place: &str, sql: &str| columns.condition(&compiler, place, sql).map_err(explain);
+        let text = |place: &str, sql: &str| columns.text(&compiler, place, sql);
+        let condition = |place: &str, sql: &str| columns.condition(&compiler, place, sql);
         if modifiers.by.is_some() && modifiers.versus.is_some() {
             return Err(EngineError::Wrong("--by and --versus both split the answer; use one of them".into()));
         }
@@ -376,19 +376,6 @@ impl Workbench {
             ));
         }
         Ok(())
-    }
-
-    /// Adds advice to an error about a column that timelines cannot hold.
-    fn explain_column(&self, error: EngineError, timelines: &Timelines) -> EngineError {
-        match error {
-            EngineError::Sql { place, sql, what } if timelines.overflowed.iter().any(|column| what.contains(column.as_str())) => {
-                let what = format!(
-                    "{what}; columns with over a million distinct texts are not held in timelines, ask about them with `diptych sql`"
-                );
-                EngineError::Sql { place, sql, what }
-            }
-            other => other,
-        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! Times are in the workspace's zone, so that the day of `date_trunc('day', time)` is the day of every operator.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::{Range, RangeInclusive};
 use std::sync::{Arc, OnceLock};
 
@@ -32,6 +32,8 @@ pub struct RowColumns {
     names: Dictionary,
     dictionaries: Vec<Dictionary>,
     columns: Vec<ColumnSpec>,
+    /// Columns of which timelines hold a part alone, because they have too many distinct texts.
+    overflowed: BTreeSet<String>,
     /// Texts that were read for this question alone; they follow the timelines' columns.
     extras: Vec<Extra>,
 }
@@ -157,8 +159,14 @@ impl RowColumns {
             names: names.into(),
             dictionaries: dictionaries.iter().map(Dictionary::from).collect(),
             columns: columns.to_vec(),
+            overflowed: BTreeSet::new(),
             extras: Vec::new(),
         }
+    }
+
+    /// Refuses expressions that name one of these columns, of which timelines hold a part alone.
+    pub fn without(self, overflowed: &BTreeSet<String>) -> Self {
+        Self { overflowed: overflowed.clone(), ..self }
     }
 
     /// Returns the zone that times are in.
@@ -191,7 +199,14 @@ impl RowColumns {
 
     /// Compiles an expression over rows.
     pub fn expression(&self, compiler: &Compiler, place: &str, sql: &str) -> Result<RowExpression, EngineError> {
-        Ok(RowExpression { place: place.into(), sql: sql.into(), compiled: compiler.compile(place, sql, &self.schema)? })
+        let compiled = compiler.compile(place, sql, &self.schema)?;
+        if let Some(column) = compiled.columns.iter().find(|column| self.overflowed.contains(*column)) {
+            let what = format!(
+                "{column} has over a million distinct texts and is not held in timelines; map a shorter text to it in diptych.yaml, or ask about it with `diptych sql`"
+            );
+            return Err(EngineError::Sql { place: place.into(), sql: sql.into(), what });
+        }
+        Ok(RowExpression { place: place.into(), sql: sql.into(), compiled })
     }
 
     /// Compiles a condition on rows.
@@ -543,4 +558,25 @@ pub fn actor_batch(shard: &Shard, zone: Zone) -> RecordBatch {
         Arc::new(Int64Array::from_iter_values(actors().map(|rows| rows.len() as i64))),
     ];
     RecordBatch::try_new(actor_schema(zone), columns).expect("the columns are made for the schema")
+}
+
+#[cfg(test)]
+mod tests {
+    use diptych_event::timeline::ColumnKind;
+
+    use super::*;
+
+    #[test]
+    fn a_column_that_is_held_in_part_is_refused() {
+        let column = |name: &str| ColumnSpec { name: name.into(), log_column: name.into(), kind: ColumnKind::Text };
+        let (columns, dictionaries) = ([column("page"), column("plan")], [Names::default(), Names::default()]);
+        let rows = RowColumns::new(&Names::default(), &dictionaries, &columns, Zone::UTC).without(&["page".to_owned()].into());
+        assert!(rows.condition(&Compiler, "--where", "plan = 'free'").is_ok());
+        for refused in
+            [rows.condition(&Compiler, "--where", "plan = 'free' and page = '/'").err(), rows.text(&Compiler, "--by", "page").err()]
+        {
+            let error = refused.expect("it is refused").to_string();
+            assert!(error.contains("page has over a million distinct texts") && error.contains("diptych sql"), "{error}");
+        }
+    }
 }
