@@ -74,7 +74,7 @@ impl Workbench {
             let exchange = Exchange::new(self, users, relations, rows)?;
             let dealer = exchange.deal(spill, watch)?;
             let is_stale = |name: &str| !name.starts_with(&common) && !name.starts_with("spill") && !name.starts_with("unfinished");
-            accounts::write(&store, &key, dealer, is_stale, &mut |shard, names, dictionaries| {
+            accounts::write(&store, &key, dealer, users.overflowed.clone(), is_stale, &mut |shard, names, dictionaries| {
                 exchange.account_frictions(shard, names, dictionaries)
             })?;
         }

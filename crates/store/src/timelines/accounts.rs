@@ -1,5 +1,6 @@
 //! Timelines of accounts: derived from those of users by the engine, kept in a folder named by what they depend on.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,20 +25,21 @@ pub fn spill_folder(workspace: &Workspace) -> PathBuf {
     folder(workspace).join(format!("spill-{}", Uuid::new_v4().simple()))
 }
 
-/// Writes the account timelines of `key`; those of `stale` keys are removed.
+/// Writes the account timelines of `key`, in which the columns `overflowed` are held in part; those of `stale` keys are removed.
 ///
 /// Any process may do so at any time: the folder appears whole or not at all.
 pub fn write<E: From<StoreError>>(
     workspace: &Workspace,
     key: &str,
     dealer: Dealer,
+    overflowed: BTreeSet<String>,
     is_stale: impl Fn(&str) -> bool,
     amend: Amend<E>,
 ) -> Result<(), E> {
     let all = folder(workspace);
     let unfinished = all.join(format!("unfinished-{}", Uuid::new_v4().simple()));
     fs::create_dir_all(&unfinished).map_err(StoreError::io(&unfinished, "making"))?;
-    let card = dealer.write(&unfinished, amend)?;
+    let card = dealer.write(&unfinished, overflowed, amend)?;
     write_atomically(&unfinished.join(CARD), &serde_json::to_vec(&card).expect("a card is plain data"))?;
     let made = all.join(key);
     if fs::rename(&unfinished, &made).is_err() {

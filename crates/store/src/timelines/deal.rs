@@ -155,8 +155,9 @@ impl Dealer {
 
     /// Writes all that was dealt as one segment into `folder`, and the dictionaries; returns the card.
     ///
+    /// `overflowed` are the columns whose values were held in part already; the others are whole, however many texts they have.
     /// `amend` sees every shard in order, and may add rows to its actors.
-    pub(super) fn write<E: From<StoreError>>(self, folder: &Path, amend: Amend<E>) -> Result<Card, E> {
+    pub(super) fn write<E: From<StoreError>>(self, folder: &Path, overflowed: BTreeSet<String>, amend: Amend<E>) -> Result<Card, E> {
         let (columns, spill) = (self.columns.clone(), self.spill.clone());
         let mut dealt = Dealt::new(vec![self]);
         let spans = vec![ANY; columns.len()];
@@ -173,7 +174,7 @@ impl Dealer {
         let dictionaries = "dictionaries.arrow".to_owned();
         write_dictionaries(&folder.join(&dictionaries), &dealt.names, &dealt.dictionaries)?;
         let _ = fs::remove_dir_all(spill);
-        let (overflowed, segments) = (dealt.overflowed(), vec![writer.finish()?]);
+        let segments = vec![writer.finish()?];
         Ok(Card { columns, overflowed, segments, dictionaries: Some(dictionaries), format: FORMAT, ..Card::default() })
     }
 
@@ -500,5 +501,17 @@ mod tests {
         let codes = &dealt.recodings[1].as_ref().unwrap().0[1];
         assert_eq!(codes[..2], [MAX_DISTINCT as u32 - 1, MAX_DISTINCT as u32]);
         assert!(codes[2..].iter().all(|code| *code == NO_CODE));
+    }
+
+    #[test]
+    fn texts_that_are_dealt_one_by_one_may_be_any_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let members: Names = (0..=MAX_DISTINCT).fold(Names::default(), |mut texts, n| {
+            texts.intern(&n.to_string());
+            texts
+        });
+        let dealer = Dealer::new(&columns()[..1], &Names::default(), &[members], N_SHARDS, folder.path().join("spill"));
+        let card = dealer.write::<StoreError>(folder.path(), ["page".to_owned()].into(), &mut |_, _, _| Ok(Vec::new())).unwrap();
+        assert_eq!(card.overflowed, ["page".to_owned()].into());
     }
 }
