@@ -344,3 +344,32 @@ fn arrow_type(kind: &DeltaType) -> DataType {
         _ => DataType::Utf8,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ArrayRef, StringArray};
+    use diptych_event::log::Kind;
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+    use super::*;
+
+    #[test]
+    fn chunks_tell_what_those_who_pass_them_over_look_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("chunk.parquet");
+        let column = |texts: [Option<&str>; 2]| -> ArrayRef { Arc::new(StringArray::from(texts.to_vec())) };
+        let batch = RecordBatch::try_from_iter([
+            ("kind", column([Some("event"), Some("import")])),
+            ("event_id", column([Some("e1"), Some("f1")])),
+            ("user", column([Some("ada"), None])),
+            ("anonymous", column([None, None])),
+        ]);
+        let batch = batch.unwrap();
+        write_parquet(&path, batch.schema(), &[batch]).unwrap();
+        let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap()).unwrap();
+        let told = |idx: usize| builder.metadata().row_group(0).column(idx).statistics().expect("it is told");
+        assert_eq!(told(0).max_bytes_opt(), Some(Kind::Import.word().as_bytes()), "no records: relations.rs");
+        assert_eq!(told(1).null_count_opt(), Some(0), "no rows without an id: timelines/build.rs");
+        assert_eq!((told(2).null_count_opt(), told(3).null_count_opt()), (Some(1), Some(2)), "no identifications: identity.rs");
+    }
+}
