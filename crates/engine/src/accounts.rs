@@ -143,7 +143,7 @@ impl<'a> Exchange<'a> {
         let tasks = tasks::Rules::compile(&mut context)?;
         let frictions = frictions::Rules::compile_of_users(&mut context)?;
         let compiler = Compiler;
-        let row_columns = RowColumns::new(&users.names, &users.dictionaries, &users.columns, catalog.zone).without(&users.overflowed);
+        let row_columns = RowColumns::of_timelines(users, catalog.zone);
         let condition = |place: &str, sql: &str| row_columns.condition(&compiler, place, sql);
         let masks: Result<_, EngineError> = context.masks.iter().map(|sql| condition("a condition of diptych.yaml", sql)).collect();
         let masks = masks?;

@@ -267,8 +267,7 @@ impl Workbench {
         let params = if question.params.is_null() { serde_json::json!({}) } else { question.params.clone() };
         let (plan, params) = operator.plan(params, &mut context)?;
         let compiler = Compiler;
-        let mut columns =
-            RowColumns::new(&timelines.names, &timelines.dictionaries, &timelines.columns, catalog.zone).without(&timelines.overflowed);
+        let mut columns = RowColumns::of_timelines(timelines, catalog.zone);
         let modifiers = &question.modifiers;
         // A condition on actors that names an attribute is looked at as of the anchor row (DECISIONS 14).
         let of_actors = modifiers.actors.as_ref();

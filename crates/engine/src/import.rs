@@ -11,9 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::SchemaRef;
 use diptych_event::log::Kind;
@@ -28,7 +26,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::mapping::{Mapped, Mapping, Unmapped, constant, log_columns, log_schema};
+use crate::mapping::{Mapped, Mapping, Unmapped, arranged, constant, log_columns, log_schema};
 use crate::workspace::Workbench;
 use crate::{EngineError, quarantine};
 
@@ -420,7 +418,7 @@ struct Waiting {
     /// Raw rows that wait.
     n_rows: usize,
     events: Vec<RecordBatch>,
-    /// Events with an id, by what they are known again by.
+    /// Events with an id, in the order of their keys.
     keyed: Vec<Keyed>,
     rejections: Vec<Rejection>,
     settled: Vec<String>,
@@ -447,25 +445,19 @@ impl Waiting {
     }
 
     /// Finds the keys of the events, when all are there.
-    fn keyed(self, source: &str) -> Self {
-        Self { keyed: keyed(source, &self.events), ..self }
-    }
-}
-
-/// Returns the events that have an id in the order of their keys.
-fn keyed(source: &str, batches: &[RecordBatch]) -> Vec<Keyed> {
-    let mut keyed = Vec::new();
-    for (batch_idx, batch) in (0..).zip(batches) {
-        let ids = batch.column_by_name("event_id").expect("the log has it").as_string::<i32>();
-        if ids.null_count() == ids.len() {
-            continue;
+    fn keyed(mut self, source: &str) -> Self {
+        for (batch_idx, batch) in (0..).zip(&self.events) {
+            let ids = batch.column_by_name("event_id").expect("the log has it").as_string::<i32>();
+            if ids.null_count() == ids.len() {
+                continue;
+            }
+            let contents = hash::content_hashes(batch);
+            let key = |row: usize| Key::new(hash::id_hash(source, ids.value(row)), contents[row]);
+            self.keyed.extend((0..batch.num_rows()).filter(|row| ids.is_valid(*row)).map(|row| (key(row), batch_idx, row as u32)));
         }
-        let contents = hash::content_hashes(batch);
-        let key = |row: usize| Key::new(hash::id_hash(source, ids.value(row)), contents[row]);
-        keyed.extend((0..batch.num_rows()).filter(|row| ids.is_valid(*row)).map(|row| (key(row), batch_idx, row as u32)));
+        self.keyed.sort_unstable();
+        self
     }
-    keyed.sort_unstable();
-    keyed
 }
 
 /// What the mapping of a file's rows has to say.
@@ -621,16 +613,13 @@ impl Committer<'_> {
     /// Makes log rows of a kind with some columns given.
     fn rows(&self, kind: Kind, given: &[(&str, ArrayRef)]) -> Result<RecordBatch, EngineError> {
         let n_rows = given[0].1.len();
-        let columns = self.schema.fields().iter().map(|field| match field.name().as_str() {
-            "kind" => constant(kind.word(), n_rows),
-            "source" => constant(self.source, n_rows),
-            "file" => constant(self.file, n_rows),
-            name => given
-                .iter()
-                .find(|(known, _)| *known == name)
-                .map_or_else(|| new_null_array(field.data_type(), n_rows), |(_, array)| array.clone()),
-        });
-        RecordBatch::try_new(self.schema.clone(), columns.collect()).map_err(|error| EngineError::Wrong(error.to_string()))
+        let column = |name: &str| match name {
+            "kind" => Some(constant(kind.word(), n_rows)),
+            "source" => Some(constant(self.source, n_rows)),
+            "file" => Some(constant(self.file, n_rows)),
+            name => given.iter().find(|(known, _)| *known == name).map(|(_, array)| array.clone()),
+        };
+        arranged(&self.schema, n_rows, column).map_err(|error| EngineError::Wrong(error.to_string()))
     }
 }
 

@@ -651,7 +651,7 @@ pub fn constant(text: &str, n_rows: usize) -> ArrayRef {
 }
 
 /// Arranges columns as the schema has them; those that are missing are without values, and share what these take.
-fn arranged(schema: &SchemaRef, n_rows: usize, mut column: impl FnMut(&str) -> Option<ArrayRef>) -> Result<RecordBatch, ArrowError> {
+pub fn arranged(schema: &SchemaRef, n_rows: usize, mut column: impl FnMut(&str) -> Option<ArrayRef>) -> Result<RecordBatch, ArrowError> {
     let mut nulls: Vec<ArrayRef> = Vec::new();
     let mut null = |data_type: &DataType| match nulls.iter().find(|null| null.data_type() == data_type) {
         Some(known) => known.clone(),

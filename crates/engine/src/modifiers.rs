@@ -19,7 +19,7 @@ use diptych_event::timeline::{Integers, NO_CODE, Values};
 use diptych_event::{Names, Shard};
 use diptych_journey::seam::{Condition, Mask, PerRow, Texts};
 use diptych_store::relations::ProfileValue;
-use diptych_store::timelines::ColumnSpec;
+use diptych_store::timelines::{ColumnSpec, Timelines};
 use diptych_store::undeclared::Undeclared;
 
 use crate::EngineError;
@@ -162,6 +162,11 @@ impl RowColumns {
             overflowed: BTreeSet::new(),
             extras: Vec::new(),
         }
+    }
+
+    /// Returns the columns of timelines.
+    pub fn of_timelines(timelines: &Timelines, zone: Zone) -> Self {
+        Self::new(&timelines.names, &timelines.dictionaries, &timelines.columns, zone).without(&timelines.overflowed)
     }
 
     /// Refuses expressions that name one of these columns, of which timelines hold a part alone.

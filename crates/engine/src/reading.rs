@@ -83,8 +83,7 @@ impl<'a> Reading<'a> {
         let mut context = Context::new(&self.catalog);
         let rules = compile(&mut context)?;
         let timelines = self.timelines;
-        let columns = RowColumns::new(&timelines.names, &timelines.dictionaries, &timelines.columns, self.catalog.zone)
-            .without(&timelines.overflowed);
+        let columns = RowColumns::of_timelines(timelines, self.catalog.zone);
         let compiler = Compiler;
         let condition = |sql: &String| columns.condition(&compiler, "a condition of diptych.yaml", sql);
         let conditions = context.masks.iter().map(condition).collect::<Result<_, EngineError>>()?;
