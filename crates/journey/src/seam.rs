@@ -363,23 +363,23 @@ impl Condition<'_> {
         }
     }
 
-    fn retain(&self, rows: &mut Vec<u32>) {
+    fn retain<T: Copy>(&self, some: &mut Vec<T>, row: impl Fn(&T) -> u32) {
         match self {
-            Self::PerRow(PerRow::Rows(truths)) => keep(rows, truths, |holds| holds),
+            Self::PerRow(PerRow::Rows(truths)) => keep(some, row, truths, |holds| holds),
             Self::PerRow(PerRow::Coded { codes, values }) => match codes {
-                Codes::Byte(codes) => keep_coded(rows, codes, values),
-                Codes::Short(codes) => keep_coded(rows, codes, values),
-                Codes::Long(codes) => keep_coded(rows, codes, values),
+                Codes::Byte(codes) => keep_coded(some, row, codes, values),
+                Codes::Short(codes) => keep_coded(some, row, codes, values),
+                Codes::Long(codes) => keep_coded(some, row, codes, values),
             },
             Self::Within { numbers: Integers::Whole(numbers), bounds } => {
-                keep(rows, numbers, |number| (number != i64::MIN) & (*bounds.start() <= number) & (number <= *bounds.end()));
+                keep(some, row, numbers, |number| (number != i64::MIN) & (*bounds.start() <= number) & (number <= *bounds.end()));
             }
             Self::Within { numbers: Integers::Above { least, above }, bounds } => {
                 let bounds = above_least(*least, bounds);
                 match above {
-                    Codes::Byte(above) => keep(rows, above, |above| bounds.contains(&above.code())),
-                    Codes::Short(above) => keep(rows, above, |above| bounds.contains(&above.code())),
-                    Codes::Long(above) => keep(rows, above, |above| bounds.contains(&above.code())),
+                    Codes::Byte(above) => keep(some, row, above, |above| bounds.contains(&above.code())),
+                    Codes::Short(above) => keep(some, row, above, |above| bounds.contains(&above.code())),
+                    Codes::Long(above) => keep(some, row, above, |above| bounds.contains(&above.code())),
                 }
             }
         }
@@ -392,26 +392,26 @@ fn above_least(least: i64, bounds: &RangeInclusive<i64>) -> Range<u32> {
     above(i128::from(*bounds.start()))..above(i128::from(*bounds.end()) + 1)
 }
 
-/// Leaves the rows whose codes are wanted; the last value is that of a missing text.
-fn keep_coded<C: Code>(rows: &mut Vec<u32>, codes: &[C], is_wanted: &[bool]) {
+/// Leaves what is in rows whose codes are wanted; the last value is that of a missing text.
+fn keep_coded<T: Copy, C: Code>(some: &mut Vec<T>, row: impl Fn(&T) -> u32, codes: &[C], is_wanted: &[bool]) {
     let last = is_wanted.len() - 1;
-    keep(rows, codes, |code| is_wanted[(code.code() as usize).min(last)]);
+    keep(some, row, codes, |code| is_wanted[(code.code() as usize).min(last)]);
 }
 
-/// Leaves the rows whose values are wanted, without a branch.
-fn keep<V: Copy + Default>(rows: &mut Vec<u32>, values: &[V], is_wanted: impl Fn(V) -> bool) {
+/// Leaves what is in rows whose values are wanted, without a branch.
+fn keep<T: Copy, V: Copy + Default>(some: &mut Vec<T>, row: impl Fn(&T) -> u32, values: &[V], is_wanted: impl Fn(V) -> bool) {
     // Some values are loaded before one of them is looked at, so that no load waits for anything.
     const AT_ONCE: usize = 512;
     let (mut n, mut loaded) = (0, [V::default(); AT_ONCE]);
-    for first in (0..rows.len()).step_by(AT_ONCE) {
-        let end = rows.len().min(first + AT_ONCE);
-        loaded.iter_mut().zip(&rows[first..end]).for_each(|(loaded, row)| *loaded = values[*row as usize]);
+    for first in (0..some.len()).step_by(AT_ONCE) {
+        let end = some.len().min(first + AT_ONCE);
+        loaded.iter_mut().zip(&some[first..end]).for_each(|(loaded, of)| *loaded = values[row(of) as usize]);
         for (idx, value) in (first..end).zip(&loaded) {
-            rows[n] = rows[idx];
+            some[n] = some[idx];
             n += usize::from(is_wanted(*value));
         }
     }
-    rows.truncate(n);
+    some.truncate(n);
 }
 
 impl Mask<'_> {
@@ -421,9 +421,10 @@ impl Mask<'_> {
         self.0.iter().all(|part| part.holds(row))
     }
 
-    /// Leaves the rows for which the condition holds. O(rows × parts), without a branch that depends on what is found.
-    pub fn retain(&self, rows: &mut Vec<u32>) {
-        self.0.iter().for_each(|part| part.retain(rows));
+    /// Leaves what is in rows for which the condition holds; `row` tells in which row something is.
+    /// O(some × parts), without a branch that depends on what is found.
+    pub fn retain<T: Copy>(&self, some: &mut Vec<T>, row: impl Fn(&T) -> u32 + Copy) {
+        self.0.iter().for_each(|part| part.retain(some, row));
     }
 }
 
@@ -879,7 +880,7 @@ mod tests {
                 for numbers in [Integers::Whole(&whole), above(Codes::Byte(&byte)), above(Codes::Long(&long))] {
                     let mask = Mask(vec![Condition::Within { numbers, bounds: bounds.clone() }]);
                     let mut rows: Vec<u32> = (0..10).collect();
-                    mask.retain(&mut rows);
+                    mask.retain(&mut rows, |row| *row);
                     assert_eq!(rows, expected, "{bounds:?} above {least}");
                     assert!((0..10).all(|row| mask.holds(row as usize) == expected.contains(&row)));
                 }

@@ -19,7 +19,7 @@ pub struct Hits {
     pub bits: Vec<u32>,
     /// Whether an attempt may start there, shape `[hits]`.
     pub may_enter: Vec<bool>,
-    /// The group of each, shape `[hits]`; empty where the question does not split.
+    /// The group of each where an attempt may start, shape `[hits]`; empty where the question does not split.
     pub groups: Vec<u32>,
     /// Position of the actor of each, shape `[hits]`.
     actors: Vec<u32>,
@@ -39,7 +39,10 @@ impl Hits {
         for (name, bits) in &plan.names_of_steps {
             lists.add(owners, index.rows_of(*name), *bits, |actor| is_entrant[actor]);
         }
-        let (mut hits, set) = lists.in_order(view, splits);
+        let (mut hits, set) = lists.in_order(view);
+        if splits {
+            hits.groups = view.groups_of(&hits.rows);
+        }
         for (condition_bits, mask) in &plan.conditions {
             let mask = &view.masks[mask.0];
             for (bits, row) in hits.bits.iter_mut().zip(&hits.rows) {
@@ -82,7 +85,7 @@ pub struct Lists {
 impl Lists {
     /// Adds the rows of the actors that are wanted. O(rows), without a branch.
     pub fn add(&mut self, owners: &Owners, rows: &[u32], bits: u32, wanted: impl Fn(usize) -> bool) {
-        owners.keep(rows, wanted, &mut self.rows, &mut self.actors);
+        owners.keep(rows, |row| *row, wanted, &mut self.rows, &mut self.actors);
         self.lists.push((bits, self.rows.len()));
     }
 
@@ -95,8 +98,8 @@ impl Lists {
         self.lists.push((bits, self.rows.len()));
     }
 
-    /// Brings the rows in order; no attempt may start at any yet. O(rows of the lists + rows / 64).
-    pub fn in_order(self, view: &View, splits: bool) -> (Hits, RowSet) {
+    /// Brings the rows in order; no attempt may start at any yet, and none has a group. O(rows of the lists + rows / 64).
+    pub fn in_order(self, view: &View) -> (Hits, RowSet) {
         let set = RowSet::new(view.shard.n_rows(), self.rows.iter().copied());
         let n_hits = set.len();
         let (mut rows, mut bits, mut actors) = (vec![0; n_hits], vec![0; n_hits], vec![0; n_hits]);
@@ -110,8 +113,7 @@ impl Lists {
             start = end;
         }
         let time_us = rows.iter().map(|row| view.shard.time_us[*row as usize]).collect();
-        let groups = if splits { view.groups_of(&rows) } else { Vec::new() };
-        (Hits { ends: ends(&actors), may_enter: vec![false; n_hits], rows, time_us, bits, groups, actors }, set)
+        (Hits { ends: ends(&actors), may_enter: vec![false; n_hits], rows, time_us, bits, groups: Vec::new(), actors }, set)
     }
 }
 

@@ -86,7 +86,7 @@ impl Plan {
         let mut rows = Vec::new();
         names.for_each(|(name, _)| rows.extend_from_slice(view.shard.index.rows_of(*name)));
         if let Some(admitted) = view.admitted {
-            admitted.retain(&mut rows);
+            admitted.retain(&mut rows, |row| *row);
         }
         rows
     }
@@ -152,15 +152,19 @@ impl Operator for Funnel {
             return;
         }
         let splits = !out.split.is_empty();
-        let (owners, entries) = (Owners::new(view), plan.entries(view));
+        let owners = Owners::new(view);
         if !plan.is_told_by_reach() {
+            let entries = plan.entries(view);
             let is_entrant = owners.among(&entries, view.actors);
             let mut search = Search::new(plan, view, Hits::find(plan, view, &owners, &entries, &is_entrant, splits));
             (0..search.hits.n_entrants()).for_each(|idx| search.add_entrant(idx, out));
             return;
         }
-        let Reach { told, searched, is_told } = Reach::find(plan, view, &owners, entries, out.split.len());
+        let Reach { told, told_of_groups, searched, is_told } = Reach::find(plan, view, &owners, out.split.len());
         add_told(&told, out);
+        for (partial, [n_over, n_open]) in out.split.iter_mut().zip(told_of_groups) {
+            partial.by_level[0].add_people(n_over + n_open, n_open);
+        }
         let mut search = Search::new(plan, view, searched);
         for idx in 0..search.hits.n_entrants() {
             if is_told[search.hits.entrant(idx).0] { search.add_to_groups(idx, out) } else { search.add_entrant(idx, out) }

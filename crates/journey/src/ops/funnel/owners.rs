@@ -40,14 +40,22 @@ impl<'a> Owners<'a> {
         found
     }
 
-    /// Adds the rows of the actors that are wanted, and the actors. O(rows), without a branch.
-    pub fn keep(&self, rows: &[u32], wanted: impl Fn(usize) -> bool, kept: &mut Vec<u32>, actors: &mut Vec<u32>) {
+    /// Adds what is in rows of the actors that are wanted, and the actors; `row` tells in which row something is.
+    /// O(some), without a branch.
+    pub fn keep<T: Copy + Default>(
+        &self,
+        some: &[T],
+        row: impl Fn(&T) -> u32,
+        wanted: impl Fn(usize) -> bool,
+        kept: &mut Vec<T>,
+        actors: &mut Vec<u32>,
+    ) {
         let mut n = kept.len();
-        kept.resize(n + rows.len(), 0);
-        actors.resize(n + rows.len(), 0);
-        for row in rows {
-            let (actor, is_owned) = self.of(*row);
-            (kept[n], actors[n]) = (*row, actor as u32);
+        kept.resize(n + some.len(), T::default());
+        actors.resize(n + some.len(), 0);
+        for of in some {
+            let (actor, is_owned) = self.of(row(of));
+            (kept[n], actors[n]) = (*of, actor as u32);
             n += usize::from(wanted(actor) & is_owned);
         }
         kept.truncate(n);
