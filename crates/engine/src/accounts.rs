@@ -360,6 +360,8 @@ struct Walk<'a> {
 /// What a row on an account timeline has of its own.
 #[derive(Default)]
 struct Own<'a> {
+    name: u32,
+    time_us: i64,
     channel: Option<&'a str>,
     money: bool,
     span_us: Option<(i64, i64)>,
@@ -375,8 +377,8 @@ impl Walk<'_> {
             let last = session.clone().rev().find(|row| is_active(*row)).unwrap_or(session.start);
             let channel = session.clone().filter(|row| is_active(*row)).find_map(|row| self.channel(row));
             let span_us = Some((shard.time_us[session.start], shard.time_us[last]));
-            let own = Own { channel, span_us, ..Own::default() };
-            self.put(actor, memberships, session.start, exchange.session_started, shard.time_us[session.start], own, outbox)?;
+            let own = Own { name: exchange.session_started, time_us: shard.time_us[session.start], channel, span_us, ..Own::default() };
+            self.put(actor, memberships, session.start, own, outbox)?;
         }
         for row in rows.clone() {
             let has_money = exchange.money.as_ref().is_some_and(|money| integer(shard, money.value_column, row) != i64::MIN);
@@ -387,25 +389,28 @@ impl Walk<'_> {
                 || exchange.is_own(shard, row)
                 || exchange.kept.iter().any(|kept| kept.holds(self.view, row));
             if keep {
-                let own = Own { channel, money: has_money, ..Own::default() };
-                self.put(actor, memberships, row, exchange.name_codes[shard.name.get(row) as usize], shard.time_us[row], own, outbox)?;
+                let name = exchange.name_codes[shard.name.get(row) as usize];
+                let own = Own { name, time_us: shard.time_us[row], channel, money: has_money, ..Own::default() };
+                self.put(actor, memberships, row, own, outbox)?;
             }
         }
         let mut attempts = Vec::new();
         exchange.tasks.attempts(self.view, rows.clone(), &mut |attempt| attempts.push(attempt));
         for attempt in &attempts {
             let span_us = Some((shard.time_us[attempt.first_row], shard.time_us[attempt.last_row]));
-            let own = || Own { span_us, n_errors: Some(attempt.n_errors), ..Own::default() };
-            let (first, last) = (attempt.first_row, attempt.last_row);
-            self.put(actor, memberships, first, exchange.task_started[attempt.task], shard.time_us[first], own(), outbox)?;
+            let n_errors = Some(attempt.n_errors);
             let ended = exchange.task_ended[attempt.task][attempt.outcome as usize];
-            self.put(actor, memberships, last, ended, shard.time_us[last], own(), outbox)?;
+            for (row, name) in [(attempt.first_row, exchange.task_started[attempt.task]), (attempt.last_row, ended)] {
+                let own = Own { name, time_us: shard.time_us[row], span_us, n_errors, ..Own::default() };
+                self.put(actor, memberships, row, own, outbox)?;
+            }
         }
         let mut episodes = Vec::new();
         exchange.frictions.episodes(self.view, rows, &mut |episode| episodes.push(episode));
         for episode in &episodes {
-            let own = Own { span_us: Some((shard.time_us[episode.first_row], episode.met_us)), ..Own::default() };
-            self.put(actor, memberships, episode.row, exchange.friction[episode.friction], episode.met_us, own, outbox)?;
+            let (name, time_us) = (exchange.friction[episode.friction], episode.met_us);
+            let own = Own { name, time_us, span_us: Some((shard.time_us[episode.first_row], time_us)), ..Own::default() };
+            self.put(actor, memberships, episode.row, own, outbox)?;
         }
         Ok(())
     }
@@ -415,17 +420,8 @@ impl Walk<'_> {
     }
 
     /// Puts a row on the timelines of the accounts that it counts for.
-    fn put(
-        &self,
-        actor: &str,
-        memberships: &[Belonging],
-        row: usize,
-        name: u32,
-        time_us: i64,
-        own: Own,
-        outbox: &mut Outbox,
-    ) -> Result<(), EngineError> {
-        let (exchange, shard) = (self.exchange, &self.view.shard);
+    fn put(&self, actor: &str, memberships: &[Belonging], row: usize, own: Own, outbox: &mut Outbox) -> Result<(), EngineError> {
+        let (exchange, shard, time_us) = (self.exchange, &self.view.shard, own.time_us);
         let is_own = exchange.is_own(shard, row);
         let named = exchange.customer_column.map(|column| text_code(shard, column, row)).filter(|code| *code != NO_CODE && !is_own);
         let mut put = |account: &str, role: u32| -> Result<(), EngineError> {
@@ -459,7 +455,7 @@ impl Walk<'_> {
             ]);
             let interactive = shard.interactive.is_none_or(|interactive| interactive[row] != 0);
             let seq = shard.seq.map_or(0, |seq| seq[row]);
-            outbox.rows.push((account, member, DealtRow { time_us, name, seq, tie: shard.tie[row], interactive }));
+            outbox.rows.push((account, member, DealtRow { time_us, name: own.name, seq, tie: shard.tie[row], interactive }));
             Ok(())
         };
         if is_own {

@@ -135,9 +135,12 @@ struct Asking<'a> {
 /// What a round of counting reports to.
 struct Round<'a> {
     watch: &'a dyn Watch,
-    /// Makes the answer of what was counted so far; `None` where nobody wants one.
-    answer: Option<&'a (dyn Fn(&Asking, AnyTotals, u64) -> Answer + Sync)>,
+    /// `None` where nobody wants to see what was counted so far.
+    answer: Option<&'a Envelope<'a>>,
 }
+
+/// Makes the answer of what was counted.
+type Envelope<'a> = dyn Fn(&Asking, AnyTotals, u64) -> Answer + Sync + 'a;
 
 /// Finds an operator.
 pub fn operator(id: &str) -> Result<&'static dyn AnyOperator, EngineError> {

@@ -169,7 +169,7 @@ fn bounds(expression: &Expr, schema: &SchemaRef) -> Option<(String, RangeInclusi
         Expr::Literal(ScalarValue::Int64(number), _) => *number,
         _ => None,
     };
-    const NONE: RangeInclusive<i64> = 1..=0;
+    const NONE: RangeInclusive<i64> = RangeInclusive::new(1, 0);
     match expression {
         Expr::Between(between) if !between.negated => Some((column(&between.expr)?, constant(&between.low)?..=constant(&between.high)?)),
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => {

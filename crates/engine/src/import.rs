@@ -404,7 +404,7 @@ fn open_mapped(
         match Mapping::compile(bench.spec(), source_name, source, reader.schema()) {
             Ok(mapping) => return Ok((reader, mapping)),
             Err(Unmapped { missing: Some(key), .. }) if matches!(format, Format::JsonLines) && !keys.contains(&key) => keys.push(key),
-            Err(Unmapped { error, .. }) => return Err(error),
+            Err(Unmapped { error, .. }) => return Err(*error),
         }
     }
 }

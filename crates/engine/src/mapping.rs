@@ -161,7 +161,7 @@ pub fn log_schema(spec: &Spec) -> SchemaRef {
 /// Why a mapping cannot be compiled.
 pub struct Unmapped {
     /// What to tell.
-    pub error: EngineError,
+    pub error: Box<EngineError>,
     /// The column that the spec names and the file does not have, where that is why.
     pub missing: Option<String>,
 }
@@ -177,7 +177,7 @@ impl Mapping {
                 missing.replace(compiler.unknown_column(&text.text, columns));
             })
         };
-        Self::compile_by(spec, name, source, columns, compile).map_err(|error| Unmapped { error, missing: missing.take() })
+        Self::compile_by(spec, name, source, columns, compile).map_err(|error| Unmapped { error: error.into(), missing: missing.take() })
     }
 
     fn compile_by(

@@ -187,13 +187,15 @@ pub struct Timelines {
     n_shards: usize,
 }
 
+/// By folder: the card, and what it describes.
+type OpenTimelines = BTreeMap<PathBuf, (Vec<u8>, Arc<Timelines>)>;
+
 /// What stays open from question to question: timelines as long as their card is the same, records as long as the log is.
 ///
 /// Useful for: whoever asks more than once; dictionaries and records are read once, and files stay mapped.
 #[derive(Default)]
 pub struct KeptOpen {
-    /// By folder: the card, and what it describes.
-    timelines: Mutex<BTreeMap<PathBuf, (Vec<u8>, Arc<Timelines>)>>,
+    timelines: Mutex<OpenTimelines>,
     /// The newest commit of the log, and the records as it left them.
     relations: Mutex<Option<(Vec<u8>, Arc<Relations>)>>,
 }
@@ -203,7 +205,7 @@ impl KeptOpen {
     /// that this version reads.
     fn open(&self, folder: &Path, n_shards: usize) -> Result<Option<Arc<Timelines>>, StoreError> {
         let Some(text) = read_card_text(folder)? else { return Ok(None) };
-        let kept = |kept: &mut BTreeMap<PathBuf, (Vec<u8>, Arc<Timelines>)>| {
+        let kept = |kept: &mut OpenTimelines| {
             kept.retain(|folder, _| folder.exists());
             kept.get(folder).filter(|(known, _)| *known == text).map(|(_, timelines)| timelines.clone())
         };
