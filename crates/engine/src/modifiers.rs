@@ -15,7 +15,7 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef, TimeUnit, UInt32Type};
 use diptych_event::time::Zone;
-use diptych_event::timeline::{Integers, NO_CODE, Values};
+use diptych_event::timeline::{Code, Codes, Integers, NO_CODE, Values};
 use diptych_event::{Names, Shard};
 use diptych_journey::seam::{Condition, Mask, PerRow, Texts};
 use diptych_store::relations::ProfileValue;
@@ -454,29 +454,54 @@ impl RowText {
 
 /// Tells which labels some row has: only these are groups of the shard. `may_miss` is false where no text is missing.
 fn seen_labels(shard: &Shard, of_rows: &PerRow<u32>, n_labels: usize, may_miss: bool) -> Vec<bool> {
-    let mut seen = vec![false; n_labels];
-    // Most often each label but that of a missing text is soon seen, and texts are looked for many rows at a time.
-    let (mut n_left, of_missing) = match of_rows {
-        PerRow::Rows(_) => (n_labels, None),
-        PerRow::Coded { codes, values } => {
-            let (missing, present) = values.split_last().expect("there is a value for a missing text");
-            if present.contains(missing) { (n_labels, None) } else { (n_labels - 1, Some((codes, *missing as usize))) }
+    let (codes, labels) = match of_rows {
+        PerRow::Rows(labels) => {
+            let mut seen = vec![false; n_labels];
+            see(shard, labels, &mut seen, |seen| !seen.contains(&false));
+            return seen;
         }
+        PerRow::Coded { codes, values } => (codes, values),
     };
-    for row in shard.owned_rows() {
-        let label = of_rows.get(row) as usize;
-        let is_missing = of_missing.is_some_and(|(_, missing)| label == missing);
-        n_left -= usize::from(!seen[label] && !is_missing);
-        seen[label] = true;
-        if n_left == 0 {
-            break;
-        }
+    let labels_of = |seen_codes: &[bool]| {
+        let mut seen = vec![false; n_labels];
+        seen_codes.iter().zip(labels.iter()).for_each(|(is_seen, label)| seen[*label as usize] |= is_seen);
+        seen
+    };
+    let (missing, present) = labels.split_last().expect("there is a value for a missing text");
+    // Most often each label but that of a missing text is soon seen, and missing texts are looked for many rows at a time.
+    let is_apart = !present.contains(missing);
+    let is_all = |seen_codes: &[bool]| (0..).zip(labels_of(seen_codes)).all(|(label, is_seen)| is_seen || is_apart && label == *missing);
+    let mut seen_codes = vec![false; labels.len()];
+    match codes {
+        Codes::Byte(codes) => see(shard, codes, &mut seen_codes, is_all),
+        Codes::Short(codes) => see(shard, codes, &mut seen_codes, is_all),
+        Codes::Long(codes) => see(shard, codes, &mut seen_codes, is_all),
     }
-    if let Some((codes, missing)) = of_missing.filter(|_| may_miss) {
+    let mut seen = labels_of(&seen_codes);
+    if is_apart && may_miss && !seen[*missing as usize] {
         let has_missing = |rows: Range<usize>| codes.has_missing(rows);
-        seen[missing] |= has_missing(0..shard.n_rows()) && (0..shard.n_actors()).any(|actor_idx| has_missing(shard.rows(actor_idx)));
+        seen[*missing as usize] =
+            has_missing(0..shard.n_rows()) && (0..shard.n_actors()).any(|actor_idx| has_missing(shard.rows(actor_idx)));
     }
     seen
+}
+
+/// Marks the codes of rows that are somebody's, until `is_all` is true of what was seen; a missing one, or one of a text that
+/// is not known, is the last. O(rows + codes).
+fn see<C: Code>(shard: &Shard, codes: &[C], seen: &mut [bool], is_all: impl Fn(&[bool]) -> bool) {
+    // Asking takes about as long as looking at as many rows as there are codes.
+    let (last, mut n_looked_at, mut n_until_asked) = (seen.len() - 1, 0, seen.len().max(1024));
+    for actor_idx in 0..shard.n_actors() {
+        let of_actor = &codes[shard.rows(actor_idx)];
+        of_actor.iter().for_each(|code| seen[(code.code() as usize).min(last)] = true);
+        n_looked_at += of_actor.len();
+        if n_looked_at >= n_until_asked {
+            if is_all(seen) {
+                return;
+            }
+            n_until_asked = 2 * n_looked_at;
+        }
+    }
 }
 
 impl RowExpression {
@@ -583,5 +608,42 @@ mod tests {
             let error = refused.expect("it is refused").to_string();
             assert!(error.contains("page has over a million distinct texts") && error.contains("diptych sql"), "{error}");
         }
+    }
+
+    #[test]
+    fn labels_are_seen_that_somebodys_row_has() {
+        let drawn = "bob: view@0s{plan=free} view@1s{plan=pro} view@2s\nana: view@0s{plan=free}\ncyd: view@1s{plan=old} view@2s{plan=pro}";
+        let world = diptych_testkit::World::parse(drawn).unwrap();
+        for owned in world.shards(2).into_iter().chain(world.shards(1)) {
+            let shard = owned.shard();
+            let Values::Text(codes) = shard.columns[0].values else { panic!("plan is a text") };
+            let Codes::Long(long) = codes else { panic!("the world has long codes") };
+            let byte: Vec<u8> = long.iter().map(|code| (*code).min(255) as u8).collect();
+            // Free, pro and old, one more that no row has, and the missing text: alone, or with another one.
+            for values in [vec![0, 1, 2, 3, 4], vec![0, 1, 1, 3, 0], vec![0, 0, 0, 0, 1]] {
+                let n_labels = values.iter().max().map_or(0, |label| *label as usize + 1);
+                let coded = |codes| PerRow::Coded { codes, values: Cow::Borrowed(values.as_slice()) };
+                let rows = (0..shard.n_rows()).map(|row| coded(codes).get(row)).collect();
+                let mut expected = vec![false; n_labels];
+                shard.owned_rows().for_each(|row| expected[coded(codes).get(row) as usize] = true);
+                for of_rows in [coded(codes), coded(Codes::Byte(&byte)), PerRow::Rows(rows)] {
+                    assert_eq!(seen_labels(&shard, &of_rows, n_labels, true), expected, "{values:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn looking_for_labels_ends_when_all_are_seen() {
+        let drawn: String = (0..40).map(|actor| format!("u{actor:02}: ") + &"view@0s{plan=free} ".repeat(60) + "\n").collect();
+        let world = diptych_testkit::World::parse(&drawn).unwrap();
+        let owned = world.shards(1);
+        let asked = std::cell::Cell::new(0);
+        let mut seen = [false; 2];
+        see(&owned[0].shard(), &[0_u8; 2400], &mut seen, |seen| {
+            asked.set(asked.get() + 1);
+            seen[0]
+        });
+        assert_eq!((seen, asked.get()), ([true, false], 1));
     }
 }

@@ -67,7 +67,7 @@ impl<T: Copy> Pieces<T> {
     /// Takes over the values of others. O(pieces).
     fn merge(&mut self, other: Self) {
         self.full.extend(other.full);
-        self.full.push(other.last);
+        self.full.extend(Some(other.last).filter(|last| !last.is_empty()));
     }
 
     fn len(&self) -> usize {

@@ -53,7 +53,7 @@ pub struct Plan {
 pub struct Partial {
     /// By the last step that they reached, shape `[steps]`.
     by_level: Vec<Level>,
-    /// Microseconds from step k to step k + 1 in counted attempts, shape `[steps − 1][cases]`.
+    /// Microseconds from step k to step k + 1 in counted attempts, shape `[steps − 1][cases]`; empty with `times: none`.
     step_us: Vec<Durations>,
     /// Microseconds from the first to the last step, shape `[cases]`.
     total_us: Durations,
@@ -140,11 +140,8 @@ impl Operator for Funnel {
 
     fn empty(&self, plan: &Plan) -> Partial {
         let n_steps = plan.labels.len();
-        Partial {
-            by_level: vec![Level::default(); n_steps],
-            step_us: vec![Durations::default(); n_steps - 1],
-            total_us: Durations::default(),
-        }
+        let n_timed = if plan.times == Times::None { 0 } else { n_steps - 1 };
+        Partial { by_level: vec![Level::default(); n_steps], step_us: vec![Durations::default(); n_timed], total_us: Durations::default() }
     }
 
     fn scan(&self, plan: &Plan, view: &View, out: &mut Groups<Partial>) {
