@@ -123,10 +123,33 @@ pub fn start_of_day(date: NaiveDate, zone: Tz) -> i64 {
 /// Not useful for: instants outside of the span that it was made for.
 #[derive(Debug, Clone)]
 pub struct Calendar {
-    /// Days since 1970-01-01 of each local day that exists, shape `[days]`, ascending.
-    days: Vec<i32>,
-    /// First instant of each day in microseconds, shape `[days]`, ascending.
+    /// The first day, in days since 1970-01-01.
+    first_day: i32,
+    /// First instant of each day in microseconds, ascending, of one that does not exist that of the next one; in the end one
+    /// that none comes after. Shape `[days + 1]`.
     starts_us: Vec<i64>,
+    /// Where days change, shape `[slots]`.
+    slots: Vec<Slot>,
+    /// A slot has two to this power microseconds: no two days that exist begin in one.
+    slot_shift: u32,
+}
+
+/// Some hours of a calendar, in which a day may end. Days are counted from the first one of the calendar.
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    /// When the day at its beginning ends, in this slot or later, and when the next one does; in microseconds.
+    ends_us: [i64; 2],
+    /// These days.
+    days: [u32; 2],
+}
+
+/// On which local days something began and ended, in days after the first one of a calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Days {
+    /// The first day.
+    pub began: u32,
+    /// The last day.
+    pub ended: u32,
 }
 
 const EPOCH_FROM_CE: i32 = 719_163;
@@ -140,65 +163,77 @@ impl Calendar {
             let utc = chrono::DateTime::from_timestamp_micros(time_us).unwrap_or_default();
             zone.from_utc_datetime(&utc.naive_utc()).date_naive()
         };
-        let mut date = local_day(from_us).pred_opt().unwrap_or(NaiveDate::MIN);
+        let first = local_day(from_us).pred_opt().unwrap_or(NaiveDate::MIN);
         let last = local_day(to_us).succ_opt().and_then(|day| day.succ_opt()).unwrap_or(NaiveDate::MAX);
-        let (mut days, mut starts_us): (Vec<i32>, Vec<i64>) = (Vec::new(), Vec::new());
-        while date <= last {
-            let start_us = start_of_day(date, zone);
-            // A day that does not exist (Pacific/Apia, 2011-12-30) starts where the next one does: the next one wins.
-            if starts_us.last() == Some(&start_us) {
-                days.pop();
-                starts_us.pop();
-            }
-            days.push(date.num_days_from_ce() - EPOCH_FROM_CE);
-            starts_us.push(start_us);
-            let Some(next) = date.succ_opt() else { break };
-            date = next;
-        }
-        Self { days, starts_us }
+        // A day that does not exist (Pacific/Apia, 2011-12-30) starts where the next one does.
+        let days = first.iter_days().take_while(|date| *date <= last);
+        let mut starts_us: Vec<i64> = days.map(|date| start_of_day(date, zone)).collect();
+        let shortest_us = starts_us.windows(2).map(|pair| pair[1] - pair[0]).filter(|us| *us > 0).min().unwrap_or(DAY_US);
+        let slot_shift = shortest_us.ilog2();
+        let (first_us, last_us) = (starts_us[0], starts_us[starts_us.len() - 1]);
+        starts_us.push(i64::MAX);
+        let day_at = |us: i64| (starts_us.partition_point(|start_us| *start_us <= us) - 1).min(starts_us.len() - 2);
+        let slots = (first_us..=last_us).step_by(1 << slot_shift).map(|us| {
+            let day = day_at(us);
+            let next = day_at(starts_us[day + 1]);
+            Slot { ends_us: [starts_us[day + 1], starts_us[next + 1]], days: [day as u32, next as u32] }
+        });
+        Self { first_day: first.num_days_from_ce() - EPOCH_FROM_CE, slots: slots.collect(), slot_shift, starts_us }
     }
 
-    /// Returns the local day of an instant, in days since 1970-01-01.
-    ///
-    /// O(1) nearly always: the day is guessed from 24-hour steps and mended by at most two.
+    /// Returns the local day of an instant, in days since 1970-01-01. O(1), without a branch that depends on the instant.
     pub fn day(&self, time_us: i64) -> i32 {
-        self.days[self.idx(time_us)]
+        self.first_day + self.day_after_first(time_us).0 as i32
     }
 
     /// Returns the first day of the calendar: [`Self::day`] returns none before it.
     pub fn first_day(&self) -> i32 {
-        self.days[0]
+        self.first_day
     }
 
     /// Returns how many days there are from the first one of the calendar to the last one.
     pub fn n_days(&self) -> usize {
-        (self.days[self.days.len() - 1] - self.days[0]) as usize + 1
+        self.starts_us.len() - 1
     }
 
-    /// Returns the local day of an instant and the first instant after it; `i64::MAX` beyond the calendar. O(1) nearly always.
+    /// Returns the local day of an instant and the first instant after it; `i64::MAX` beyond the calendar. O(1).
     #[inline]
     pub fn day_and_end_us(&self, time_us: i64) -> (i32, i64) {
-        let idx = self.idx(time_us);
-        (self.days[idx], self.starts_us.get(idx + 1).copied().unwrap_or(i64::MAX))
+        let (day, end_us) = self.day_after_first(time_us);
+        (self.first_day + day as i32, end_us)
     }
 
+    /// Writes the local days of spans of time that begin and end at some instants, shape `[spans]`. O(spans), without a branch
+    /// that depends on them but where a span is over midnight.
+    pub fn days_of(&self, began_us: &[i64], ended_us: &[i64], days: &mut Vec<Days>) {
+        days.clear();
+        days.extend(began_us.iter().zip(ended_us).map(|(began_us, ended_us)| {
+            let (began, end_us) = self.day_after_first(*began_us);
+            let ended = if *ended_us < end_us { began } else { self.day_after_first(*ended_us).0 };
+            Days { began, ended }
+        }));
+    }
+
+    /// Returns the local day of an instant, in days after the first one, and the first instant after it.
     #[inline]
-    fn idx(&self, time_us: i64) -> usize {
-        let guess = (time_us - self.starts_us[0]).div_euclid(DAY_US).clamp(0, self.starts_us.len() as i64 - 1) as usize;
-        let mut idx = guess;
-        while idx > 0 && self.starts_us[idx] > time_us {
-            idx -= 1;
-        }
-        while idx + 1 < self.starts_us.len() && self.starts_us[idx + 1] <= time_us {
-            idx += 1;
-        }
-        idx
+    fn day_after_first(&self, time_us: i64) -> (u32, i64) {
+        let since_us = time_us.wrapping_sub(self.starts_us[0]);
+        let slot = self.slots.get((since_us.cast_unsigned() >> self.slot_shift) as usize);
+        let slot = slot.unwrap_or_else(|| &self.slots[if time_us < self.starts_us[0] { 0 } else { self.slots.len() - 1 }]);
+        let is_next = usize::from(slot.ends_us[0] <= time_us);
+        (slot.days[is_next], slot.ends_us[is_next])
     }
 
-    /// Returns the first instant of a day, or of the next day that exists; `None` beyond the calendar.
+    /// Tells whether a day that is counted from the first one of the calendar exists: Pacific/Apia had no 2011-12-30.
+    pub fn exists(&self, day_after_first: u32) -> bool {
+        let idx = day_after_first as usize;
+        self.starts_us[idx] < self.starts_us[idx + 1]
+    }
+
+    /// Returns the first instant of a day, or of the next day that exists; `None` beyond the calendar. O(1).
     pub fn start_us(&self, day: i32) -> Option<i64> {
-        let idx = self.days.partition_point(|known| *known < day);
-        self.starts_us.get(idx).copied()
+        let idx = usize::try_from(day.saturating_sub(self.first_day)).unwrap_or(0);
+        (idx < self.n_days()).then(|| self.starts_us[idx])
     }
 }
 
@@ -258,6 +293,47 @@ mod tests {
         assert_eq!(day_of("2024-01-01T18:30:00Z", "Asia/Kolkata"), "2024-01-02");
         assert_eq!(day_of("2011-12-30T09:59:59Z", "Pacific/Apia"), "2011-12-29");
         assert_eq!(day_of("2011-12-30T10:00:00Z", "Pacific/Apia"), "2011-12-31");
+    }
+
+    #[test]
+    fn a_calendar_says_what_the_zone_says() {
+        let (from_us, to_us) = (instant("2011-09-20T13:14:15Z"), instant("2012-04-20T01:02:03Z"));
+        for zone in ["UTC", "Pacific/Apia", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "America/Sao_Paulo"] {
+            let zone = parse_zone(zone).unwrap();
+            let calendar = Calendar::new(from_us, to_us, zone);
+            let local = |us: i64| {
+                let utc = chrono::DateTime::from_timestamp_micros(us).unwrap().naive_utc();
+                zone.from_utc_datetime(&utc).date_naive().num_days_from_ce() - EPOCH_FROM_CE
+            };
+            // Both sides of each midnight, which lies at a quarter of an hour, and some instants between.
+            let quarters = (from_us / (15 * MINUTE_US)..to_us / (15 * MINUTE_US)).map(|quarter| quarter * 15 * MINUTE_US);
+            let instants: Vec<i64> = quarters.flat_map(|us| [us - 1, us, us + 123_456_789]).filter(|us| *us >= from_us).collect();
+            for us in &instants {
+                let (day, end_us) = calendar.day_and_end_us(*us);
+                assert_eq!((day, calendar.day(*us)), (local(*us), local(*us)), "{zone} {us}");
+                assert!(*us < end_us && local(end_us - 1) == day && local(end_us) > day, "{zone} {us}");
+                assert!(calendar.start_us(day).is_some_and(|start_us| start_us <= *us && local(start_us) == day), "{zone} {us}");
+            }
+            let ended: Vec<i64> = instants.iter().skip(7).copied().collect();
+            let mut days = Vec::new();
+            calendar.days_of(&instants[..ended.len()], &ended, &mut days);
+            let first = calendar.first_day();
+            let expected = instants.iter().zip(&ended).map(|(began, ended)| (local(*began), local(*ended)));
+            assert!(days.iter().map(|days| (first + days.began as i32, first + days.ended as i32)).eq(expected), "{zone}");
+            let missing = (0..calendar.n_days() as u32).filter(|day| !calendar.exists(*day)).map(|day| format_day(first + day as i32));
+            let expected: &[&str] = if zone.name() == "Pacific/Apia" { &["2011-12-30"] } else { &[] };
+            assert_eq!(missing.collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn instants_out_of_the_calendar_lie_on_its_ends() {
+        let calendar = Calendar::new(instant("2024-01-02T12:00:00Z"), instant("2024-01-03T12:00:00Z"), Tz::UTC);
+        let ends = |text: &str| format_day(calendar.day_and_end_us(instant(text)).0);
+        assert_eq!((ends("1970-01-01T00:00:00Z"), ends("2025-01-01T00:00:00Z")), ("2024-01-01".into(), "2024-01-05".into()));
+        assert_eq!(calendar.day_and_end_us(i64::MAX).1, i64::MAX);
+        assert_eq!(calendar.day(i64::MIN), calendar.first_day());
+        assert_eq!(calendar.start_us(calendar.first_day() + 5), None);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Periods after a first event: which one an instant lies in, and which ones were observed to their end.
 
+use std::hint::select_unpredictable;
+
 use diptych_event::index::Index;
-use diptych_event::time::{Calendar, DAY_US, month_start, week_start};
+use diptych_event::time::{Calendar, DAY_US, Days, month_start, week_start};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -237,6 +239,16 @@ pub struct DayGrid<'a> {
     /// People who began on a day and came k days later, shape `[days][n_k]`; the last k also stands for all later ones.
     came: Vec<u32>,
     n_k: usize,
+    scratch: Scratch,
+}
+
+/// What is found of the runs at hand, kept from some to the next; days are counted from the first one of the calendar.
+#[derive(Debug, Default)]
+struct Scratch {
+    /// Days of the runs.
+    days: Vec<Days>,
+    /// Cells of days on which people came.
+    cells: Vec<u32>,
 }
 
 /// What a [`DayGrid`] tells of those who began on one day.
@@ -253,6 +265,19 @@ pub struct DayRow<'a> {
 /// Most cells of a grid, 4 MiB: a single date of 1970 must not make every shard's larger than what it counts.
 const GRID_MAX: usize = 1 << 20;
 
+/// Returns where a [`DayGrid`] counts those who began on one day and came on another.
+#[inline]
+fn cell(n_k: usize, from: u32, day: u32) -> usize {
+    from as usize * n_k + ((day - from) as usize).min(n_k - 1)
+}
+
+/// Counts the days after the first one of a run over midnight, which has events on each because its gaps are shorter.
+#[cold]
+fn count_later(calendar: &Calendar, n_k: usize, from: u32, days: &Days, came: &mut [u32]) {
+    let later = (days.began + 1..=days.ended).filter(|day| calendar.exists(*day));
+    later.for_each(|day| came[cell(n_k, from, day)] += 1);
+}
+
 impl<'a> DayGrid<'a> {
     /// Tells whether a grid can count so many of these periods: they are local days, and not too many.
     pub fn fits(periods: &Periods, n_periods: usize) -> bool {
@@ -263,29 +288,29 @@ impl<'a> DayGrid<'a> {
     /// Begins with nobody. O(days × n_periods).
     pub fn new(periods: &'a Periods, n_periods: usize) -> Self {
         let n_k = n_periods + 2;
-        Self { periods, came: vec![0; periods.calendar.n_days() * n_k], n_k }
+        Self { periods, came: vec![0; periods.calendar.n_days() * n_k], n_k, scratch: Scratch::default() }
     }
 
     /// Adds some people's runs. O(runs + days).
+    ///
+    /// In columns: days, then cells, then counts, so that no run waits for what is done with the one before.
     pub fn add(&mut self, index: &Index, stretch: &Stretch) {
-        let (calendar, first, last_k) = (&self.periods.calendar, self.periods.calendar.first_day(), self.n_k - 1);
-        let (mut began, mut last) = (0, 0);
-        let runs = stretch.runs.clone();
-        let instants = index.run_began_us[runs.clone()].iter().zip(&index.run_ended_us[runs.clone()]);
-        for ((run_began_us, run_ended_us), is_first) in instants.zip(&index.run_is_first[runs]) {
+        let (calendar, n_k, runs) = (&self.periods.calendar, self.n_k, stretch.runs.clone());
+        let Scratch { days, cells } = &mut self.scratch;
+        calendar.days_of(&index.run_began_us[runs.clone()], &index.run_ended_us[runs.clone()], days);
+        cells.resize(runs.len().max(cells.len()), 0);
+        let (mut from, mut last, mut n_cells) = (0, 0, 0);
+        for (days, is_first) in days.iter().zip(&index.run_is_first[runs]) {
             let is_first = *is_first != 0;
-            let (day, mut ends_us) = calendar.day_and_end_us(*run_began_us);
-            began = if is_first { day } else { began };
-            let is_new = is_first | (day > last);
-            let row = (began - first) as usize * self.n_k;
-            self.came[row + ((day - began) as usize).min(last_k)] += u32::from(is_new);
-            last = day;
-            // A run over midnight has events on each of its days, because its gaps are shorter. Few are.
-            while ends_us <= *run_ended_us {
-                (last, ends_us) = calendar.day_and_end_us(ends_us);
-                self.came[row + ((last - began) as usize).min(last_k)] += 1;
+            from = select_unpredictable(is_first, days.began, from);
+            cells[n_cells] = cell(n_k, from, days.began) as u32;
+            n_cells += usize::from(is_first | (days.began > last));
+            last = days.ended;
+            if days.began != days.ended {
+                count_later(calendar, n_k, from, days, &mut self.came);
             }
         }
+        cells[..n_cells].iter().for_each(|cell| self.came[*cell as usize] += 1);
     }
 
     /// Walks the days on which people began.
