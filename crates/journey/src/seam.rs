@@ -178,6 +178,7 @@ impl Matcher {
     }
 
     /// Tells whether a row is meant.
+    #[inline]
     pub fn holds(&self, view: &View, row: usize) -> bool {
         self.names[view.shard.name.get(row) as usize] && self.condition.is_none_or(|mask| view.masks[mask.0].holds(row))
     }

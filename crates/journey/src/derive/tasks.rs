@@ -49,6 +49,8 @@ struct Rule {
     time_limit_us: Option<i64>,
     scope: TaskScope,
     reentry: Reentry,
+    /// The rows that may begin an attempt, or be a goal without one.
+    begins_or_ends: Matcher,
     /// End of observation of the task's events.
     observed_until_us: i64,
 }
@@ -193,8 +195,12 @@ impl Rule {
             time_limit_us: task.time_limit.as_ref().map(|text| duration("time_limit", text)).transpose()?,
             scope: task.scope,
             reentry: task.reentry,
+            begins_or_ends: Matcher::default(),
             observed_until_us: 0,
         };
+        let mut begins_or_ends = vec![false; context.catalog.names.len()];
+        rule.start.codes().chain(rule.success.codes()).for_each(|code| begins_or_ends[code as usize] = true);
+        rule.begins_or_ends = Matcher::of_names(begins_or_ends);
         rule.observed_until_us = context.observed_until_us(rule.matchers().flat_map(Matcher::codes));
         Ok(rule)
     }
@@ -218,6 +224,10 @@ impl Rule {
                 emit(abandoned.ended(Outcome::Abandoned));
             }
             let Some(open) = &mut running else {
+                // Most rows are neither, which one look tells.
+                if !self.begins_or_ends.holds(view, row) {
+                    continue;
+                }
                 if self.start.holds(view, row) {
                     running = Some(self.begin(task, view, row));
                 } else if self.success.holds(view, row) {
