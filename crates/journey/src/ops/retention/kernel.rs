@@ -130,14 +130,7 @@ impl Periods {
 
     /// Tells whether period `k` of a cohort exists: Pacific/Apia had no 2011-12-30 (METRICS C4).
     pub fn exists(&self, cohort: i32, k: usize) -> bool {
-        if self.period != Period::Day || self.clock == Clock::Rolling {
-            return true;
-        }
-        let day = cohort.saturating_add(k as i32);
-        match (self.calendar.start_us(day), self.calendar.start_us(day.saturating_add(1))) {
-            (Some(start_us), Some(end_us)) => start_us < end_us,
-            _ => true,
-        }
+        self.period != Period::Day || self.clock == Clock::Rolling || self.calendar.exists(cohort.saturating_add(k as i32))
     }
 
     /// Returns the last of the periods of those who begin in one with this number that was observed to its end: the next
@@ -274,7 +267,7 @@ fn cell(n_k: usize, from: u32, day: u32) -> usize {
 /// Counts the days after the first one of a run over midnight, which has events on each because its gaps are shorter.
 #[cold]
 fn count_later(calendar: &Calendar, n_k: usize, from: u32, days: &Days, came: &mut [u32]) {
-    let later = (days.began + 1..=days.ended).filter(|day| calendar.exists(*day));
+    let later = (days.began + 1..=days.ended).filter(|day| calendar.exists(calendar.first_day() + *day as i32));
     later.for_each(|day| came[cell(n_k, from, day)] += 1);
 }
 

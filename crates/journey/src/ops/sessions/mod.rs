@@ -266,9 +266,7 @@ fn trend_cells(trend: Trend, calendar: &Calendar, total: &Partial) -> Vec<Cell> 
     let Some((first, last)) = total.trend.first_key_value().zip(total.trend.last_key_value()) else { return cells };
     let (mut start, last) = (*first.0, *last.0);
     while start <= last {
-        // METRICS C4: Pacific/Apia has no 2011-12-30, so its next day begins at the same instant.
-        let exists = trend != Trend::Day || calendar.start_us(start) != calendar.start_us(start + 1);
-        if exists {
+        if trend != Trend::Day || calendar.exists(start) {
             let (n, people) = total.trend.get(&start).copied().unwrap_or((0, 0));
             let (id, day) = (trend.id(), format_day(start));
             cells.push(Cell::count(format!("{id}:{day}"), format!("sessions begun, {id} of {day}"), Unit::Session, n, people));
