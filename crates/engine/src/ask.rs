@@ -431,12 +431,13 @@ impl Asking<'_> {
             Ok(())
         })?;
         let mut counts: Vec<AnyTotals> = counts.into_iter().map(|count| count.into_inner().expect(NO_PANIC)).collect();
-        operator.share(&self.plan, &mut counts);
-        std::thread::scope(|scope| {
-            let (plan, (first, others)) = (&self.plan, counts.split_first_mut().expect("there is a thread"));
-            others.iter_mut().for_each(|count| drop(scope.spawn(move || operator.settle(plan, count))));
-            operator.settle(plan, first);
-        });
+        if operator.share(&self.plan, &mut counts) {
+            std::thread::scope(|scope| {
+                let (plan, (first, others)) = (&self.plan, counts.split_first_mut().expect("there is a thread"));
+                others.iter_mut().for_each(|count| drop(scope.spawn(move || operator.settle(plan, count))));
+                operator.settle(plan, first);
+            });
+        }
         Ok(counts.into_iter().reduce(|total, other| self.merged(total, other)).expect("there is a thread"))
     }
 
@@ -487,14 +488,12 @@ impl Asking<'_> {
                 }
             }
         };
-        let n_threads = self.n_threads();
-        if n_threads == 1 {
-            return run(0);
-        }
         std::thread::scope(|scope| {
             let run = &run;
-            let threads: Vec<_> = (0..n_threads).map(|idx| scope.spawn(move || run(idx))).collect();
-            threads.into_iter().try_for_each(|thread| thread.join().expect("operators do not panic"))
+            // The calling thread works too: to wait for one that begins takes as long as a small question.
+            let others: Vec<_> = (1..self.n_threads()).map(|idx| scope.spawn(move || run(idx))).collect();
+            let first = run(0);
+            others.into_iter().map(|thread| thread.join().expect("operators do not panic")).fold(first, |one, other| one.and(other))
         })
     }
 

@@ -169,7 +169,7 @@ impl Workbench {
         let store = self.store()?;
         let wanted = self.wanted();
         let mut remark = None;
-        if !Timelines::covers(&store, &wanted)? {
+        if !Timelines::covers(&store, &wanted, &self.kept)? {
             let log = Log::open(&store)?;
             match store.lock() {
                 Ok(lock) => timelines::update(&store, &log, &wanted, &lock, &mut |_, _| {})?,
@@ -189,7 +189,7 @@ impl Workbench {
     pub fn answers_key(&self) -> Result<Option<String>, EngineError> {
         let store = self.store()?;
         let version = Log::newest_version(&store)?;
-        if !Timelines::covers(&store, &self.wanted())? {
+        if !Timelines::covers(&store, &self.wanted(), &self.kept)? {
             return Ok(None);
         }
         let timelines = Timelines::open(&store, &self.kept)?;

@@ -685,8 +685,10 @@ pub trait Operator: Sync + 'static {
     /// Adds what one shard holds.
     fn scan(&self, plan: &Self::Plan, view: &View, out: &mut Groups<Self::Partial>);
     /// Hands counts from thread to thread when all shards are scanned, so that each finishes another part of all; merged, they
-    /// are what they would have been.
-    fn share(&self, _plan: &Self::Plan, _partials: &mut [&mut Self::Partial]) {}
+    /// are what they would have been. Tells whether there is something to [settle](Operator::settle).
+    fn share(&self, _plan: &Self::Plan, _partials: &mut [&mut Self::Partial]) -> bool {
+        false
+    }
     /// Finishes what was put off while shards were scanned; each thread does so with its own counts, before they are merged.
     fn settle(&self, _plan: &Self::Plan, _partial: &mut Self::Partial) {}
     /// Adds `other` to `total`.
@@ -718,8 +720,8 @@ pub trait AnyOperator: Sync {
     fn plan(&self, params: serde_json::Value, context: &mut Context) -> Result<(AnyPlan, serde_json::Value), AskError>;
     /// Adds what one shard holds to `total`; `labels` are those of the shard's groups, none when the question does not split.
     fn scan(&self, plan: &AnyPlan, view: &View, labels: &[Option<String>], total: &mut AnyTotals);
-    /// Hands counts of everything, but not of groups, from thread to thread.
-    fn share(&self, plan: &AnyPlan, totals: &mut [AnyTotals]);
+    /// Hands counts of everything, but not of groups, from thread to thread; tells whether there is something to settle.
+    fn share(&self, plan: &AnyPlan, totals: &mut [AnyTotals]) -> bool;
     /// Finishes what was put off while shards were scanned.
     fn settle(&self, plan: &AnyPlan, total: &mut AnyTotals);
     /// Adds totals.
@@ -805,10 +807,10 @@ impl<O: Operator> AnyOperator for O {
         merge_groups(self, plan, totals, labels.iter().cloned().zip(groups.split));
     }
 
-    fn share(&self, plan: &AnyPlan, totals: &mut [AnyTotals]) {
+    fn share(&self, plan: &AnyPlan, totals: &mut [AnyTotals]) -> bool {
         let totals = totals.iter_mut().map(|total| total.0.downcast_mut::<Totals<O::Partial>>().expect(WRONG_TYPE));
         let mut partials: Vec<&mut O::Partial> = totals.map(|totals| &mut totals.total).collect();
-        Operator::share(self, plan_of::<O>(plan), &mut partials);
+        Operator::share(self, plan_of::<O>(plan), &mut partials)
     }
 
     fn settle(&self, plan: &AnyPlan, total: &mut AnyTotals) {

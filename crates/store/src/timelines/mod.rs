@@ -195,12 +195,27 @@ type OpenTimelines = BTreeMap<PathBuf, (Vec<u8>, Arc<Timelines>)>;
 /// Useful for: whoever asks more than once; dictionaries and records are read once, and files stay mapped.
 #[derive(Default)]
 pub struct KeptOpen {
+    /// The workspace's card as it was read last.
+    card: Mutex<Option<(Vec<u8>, Arc<Card>)>>,
     timelines: Mutex<OpenTimelines>,
     /// The newest commit of the log, and the records as it left them.
     relations: Mutex<Option<(Vec<u8>, Arc<Relations>)>>,
 }
 
 impl KeptOpen {
+    /// Returns the card of a workspace, reading what it says only where it is another one than before; `None` without one.
+    fn card(&self, workspace: &Workspace) -> Result<Option<Arc<Card>>, StoreError> {
+        let folder = folder(workspace);
+        let Some(text) = read_card_text(&folder)? else { return Ok(None) };
+        let mut kept = self.card.lock().expect(NO_PANIC);
+        if let Some((_, card)) = kept.as_ref().filter(|(known, _)| *known == text) {
+            return Ok(Some(card.clone()));
+        }
+        let card = Arc::new(parse_card(&folder, &text)?);
+        *kept = Some((text, card.clone()));
+        Ok(Some(card))
+    }
+
     /// Returns the timelines that lie in a folder with a card, opening them where they are not open; `None` without a card
     /// that this version reads.
     fn open(&self, folder: &Path, n_shards: usize) -> Result<Option<Arc<Timelines>>, StoreError> {
@@ -332,15 +347,15 @@ impl Timelines {
     }
 
     /// Tells whether the timelines are those of the newest log, with the columns and identity asked for.
-    pub fn covers(workspace: &Workspace, wanted: &Wanted) -> Result<bool, StoreError> {
-        let Some(card) = read_card(workspace)? else { return Ok(false) };
+    pub fn covers(workspace: &Workspace, wanted: &Wanted, kept: &KeptOpen) -> Result<bool, StoreError> {
+        let Some(card) = kept.card(workspace)? else { return Ok(false) };
         let as_wanted = card.is_readable() && card.columns == wanted.columns && card.identity_backfill_us == wanted.identity_backfill_us;
         Ok(as_wanted && card.log_version == Some(Log::newest_version(workspace)?))
     }
 
     /// Reads what the log says besides events; without opening it where the timelines know that this is nothing.
     pub fn relations(workspace: &Workspace, kept: &KeptOpen) -> Result<Arc<Relations>, StoreError> {
-        let card = read_card(workspace)?.filter(|card| !card.has_relations);
+        let card = kept.card(workspace)?.filter(|card| !card.has_relations);
         if let Some(card) = card
             && card.log_version == Some(Log::newest_version(workspace)?)
         {

@@ -244,9 +244,10 @@ impl Operator for Transitions {
         out.total.n_scanned = n_scanned.expect("fewer than 2^32 actors");
     }
 
-    fn share(&self, _plan: &Plan, partials: &mut [&mut Partial]) {
+    fn share(&self, _plan: &Plan, partials: &mut [&mut Partial]) -> bool {
         let mut tables: Vec<&mut PairTable> = partials.iter_mut().map(|partial| &mut partial.edges).collect();
         PairTable::share(&mut tables);
+        true
     }
 
     fn settle(&self, _plan: &Plan, partial: &mut Partial) {
