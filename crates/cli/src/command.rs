@@ -65,7 +65,14 @@ pub fn cli() -> Command {
                         .value_parser(value_parser!(PathBuf))
                         .help("Files to look at"),
                 )
-                .arg(number("shards", "64", "Shards of the store; never changes an answer").hide(true)),
+                .arg(
+                    Arg::new("shards")
+                        .long("shards")
+                        .value_name("N")
+                        .value_parser(value_parser!(u32).range(1..))
+                        .help("Shards of the timelines, whatever the number of rows; never changes an answer")
+                        .hide(true),
+                ),
         )
         .subcommand(
             Command::new("import")

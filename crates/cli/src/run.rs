@@ -70,7 +70,7 @@ pub fn now_us() -> i64 {
 
 fn init_workspace(matches: &ArgMatches) -> anyhow::Result<()> {
     let files: Vec<PathBuf> = matches.get_many("from").map(|files| files.cloned().collect()).unwrap_or_default();
-    let made = init::init(dir(matches), &files, number(matches, "shards") as u32)?;
+    let made = init::init(dir(matches), &files, matches.get_one::<u32>("shards").copied())?;
     print(&made.report)
 }
 

@@ -11,14 +11,11 @@ use diptych_server::{Options, Running, start};
 
 use crate::run::{self, print};
 
-/// Shards of a workspace that the app makes.
-const N_SHARDS: u32 = 64;
-
 /// Serves a workspace.
 pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let root = run::dir(matches);
     if is_empty(root) {
-        init::init(root, &[], N_SHARDS)?;
+        init::init(root, &[], None)?;
     }
     anyhow::ensure!(root.join(SPEC_FILE).exists(), "{}: there is no {SPEC_FILE}; make a workspace with `diptych init`", root.display());
     let listen: SocketAddr = *matches.get_one("listen").expect("it has a default");
@@ -41,7 +38,7 @@ pub fn open_app() -> anyhow::Result<()> {
         false => std::env::home_dir().context("there is no home folder; say which workspace: `diptych serve DIR`")?.join("diptych"),
     };
     if !root.join(SPEC_FILE).exists() {
-        init::init(&root, &[], N_SHARDS)?;
+        init::init(&root, &[], None)?;
     }
     open_on(&root)
 }

@@ -133,9 +133,12 @@ fn answers_do_not_depend_on_how_rows_arrive_or_who_counts() {
     }
 }
 
+fn card(dir: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(dir.join("store/timelines/card.json")).unwrap()).unwrap()
+}
+
 fn segments(dir: &Path) -> Vec<Value> {
-    let card: Value = serde_json::from_slice(&std::fs::read(dir.join("store/timelines/card.json")).unwrap()).unwrap();
-    card["segments"].as_array().unwrap().clone()
+    card(dir)["segments"].as_array().unwrap().clone()
 }
 
 #[test]
@@ -281,4 +284,24 @@ fn files_of_one_import_are_as_if_they_came_one_by_one() {
     assert_eq!(all_answers(together.path(), "2"), expected);
     ok(&["rebuild", together.path().to_str().unwrap()]);
     assert_eq!(all_answers(together.path(), "2"), expected);
+}
+
+#[test]
+fn timelines_that_outgrow_their_shards_are_made_anew() {
+    let world = generate(9, &Options { n_actors: 40, ..Options::varied(9) });
+    let lines = lines(&world);
+    let (first, late) = lines.split_at(lines.len() - 6);
+    let dir = imported(&[first.to_vec()], "2");
+    // A workspace is told what millions of rows would ask for: less than four times as many shards, and four times as many.
+    for (n_asked, n_shards, late) in [(7, 2, &late[..3]), (8, 8, &late[3..])] {
+        let path = dir.path().join("store/workspace.json");
+        let mut workspace: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        workspace["n_shards"] = n_asked.into();
+        std::fs::write(&path, workspace.to_string()).unwrap();
+        ok(&["import", dir.path().to_str().unwrap(), &written(dir.path(), &format!("part-late{n_asked}.csv"), late)]);
+        assert_eq!(card(dir.path())["n_shards"], n_shards);
+    }
+    assert_eq!(segments(dir.path()).len(), 1);
+    let whole = imported(&[lines], "3");
+    assert_eq!(all_answers(dir.path(), "2"), all_answers(whole.path(), "1"));
 }

@@ -177,8 +177,8 @@ fn add_to_block(text: &str, name: &str, lines: &str) -> String {
 /// Most distinct values of a text column that is declared as a property.
 const DISTINCT_OF_PROPERTY: u64 = 5_000;
 
-/// Makes a workspace; with files, looks at them and writes a first spec.
-pub fn init(root: &Path, files: &[PathBuf], n_shards: u32) -> Result<Made, EngineError> {
+/// Makes a workspace; with files, looks at them and writes a first spec. `n_shards` is for tests: it never changes an answer.
+pub fn init(root: &Path, files: &[PathBuf], n_shards: Option<u32>) -> Result<Made, EngineError> {
     let path = root.join(SPEC_FILE);
     if path.exists() {
         return Err(EngineError::file(&path, "there is a spec already; edit it, or choose another folder"));

@@ -75,7 +75,7 @@ mod tests {
         let spec =
             "format: 1\nsources:\n  web:\n    files: [events.csv]\n    each: { time: time, user: user }\n    events: [{ name: name }]\n";
         std::fs::write(folder.join("diptych.yaml"), spec).unwrap();
-        diptych_store::Workspace::create_with_shards(&folder, 8).unwrap();
+        diptych_store::Workspace::create_with_shards(&folder, Some(8)).unwrap();
         let bench = Workbench::open(&folder).unwrap();
         import(&bench, &[folder.join("events.csv")], &Options { source: None, now_us: i64::MAX }, &mut |_| {}).unwrap();
 

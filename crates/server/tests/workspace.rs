@@ -224,7 +224,7 @@ fn a_cancelled_upload_leaves_nothing() {
 fn a_file_becomes_answers_without_a_command_line() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("shop");
-    diptych_engine::init::init(&root, &[], 4).unwrap();
+    diptych_engine::init::init(&root, &[], None).unwrap();
     let server = common::serve(&root);
     assert_eq!(server.get("/api/workspace").json()["state"], "empty");
     server.post("/api/ask/sessions", &json!({})).problem(409, "empty");

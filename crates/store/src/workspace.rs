@@ -15,40 +15,50 @@ use crate::StoreError;
 /// 4: the index tells when the rows of each name were, and which runs are somebody's first.
 /// 5: the index tells each actor's first row of a name.
 /// 6: the index tells what rows lead to; whole numbers of several widths, and texts that all rows share left out.
-pub const FORMAT: u32 = 6;
+/// 7: timelines have as many shards as their rows ask for.
+pub const FORMAT: u32 = 7;
 
-/// Shards that a new workspace has: enough for the cores of a large machine, few enough for a small file each.
-const N_SHARDS: u32 = 64;
+/// Rows that a shard has when there are neither few nor many: what is known of them stays in the cache of a core.
+const SHARD_ROWS: u64 = 1 << 20;
+
+/// Shards that timelines have: with few rows enough for the cores of a laptop, with many those of a large machine.
+const FEWEST_SHARDS: u64 = 8;
+const MOST_SHARDS: u64 = 64;
+
+/// The last format in which every workspace said how many shards it has.
+const FORMAT_OF_64_SHARDS: u32 = 6;
 
 /// A folder with a store.
 #[derive(Debug, Clone)]
 pub struct Workspace {
     root: PathBuf,
-    n_shards: u32,
+    /// The number of shards that was asked for, whatever the number of rows.
+    asked_shards: Option<u32>,
     format: u32,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Card {
     format: u32,
-    n_shards: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    n_shards: Option<u32>,
 }
 
 impl Workspace {
     /// Makes the store of a new workspace; keeps one that exists.
     pub fn create(root: &Path) -> Result<Self, StoreError> {
-        Self::create_with_shards(root, N_SHARDS)
+        Self::create_with_shards(root, None)
     }
 
-    /// Makes the store of a new workspace with a number of shards of its own.
-    pub fn create_with_shards(root: &Path, n_shards: u32) -> Result<Self, StoreError> {
+    /// Makes the store of a new workspace, with a number of shards of its own where one is given.
+    pub fn create_with_shards(root: &Path, n_shards: Option<u32>) -> Result<Self, StoreError> {
         let card = root.join("store/workspace.json");
         if card.exists() {
             return Self::open(root);
         }
         fs::create_dir_all(root.join("store")).map_err(StoreError::io(&root.join("store"), "making the store"))?;
         write_card(root, &Card { format: FORMAT, n_shards })?;
-        Ok(Self { root: root.to_owned(), n_shards, format: FORMAT })
+        Ok(Self { root: root.to_owned(), asked_shards: n_shards, format: FORMAT })
     }
 
     /// Opens a workspace.
@@ -68,7 +78,8 @@ impl Workspace {
             return Err(StoreError::Newer { root: root.to_owned(), found });
         }
         let card: Card = serde_json::from_value(card).map_err(|error| StoreError::damaged(&path, error))?;
-        Ok(Self { root: root.to_owned(), n_shards: card.n_shards.max(1), format: card.format })
+        let asked_shards = card.n_shards.filter(|n_shards| card.format > FORMAT_OF_64_SHARDS || *n_shards != 64);
+        Ok(Self { root: root.to_owned(), asked_shards, format: card.format })
     }
 
     /// Says that the store is written in this program's format from now on, so that an older program refuses it.
@@ -76,7 +87,7 @@ impl Workspace {
         if self.format == FORMAT {
             return Ok(());
         }
-        write_card(&self.root, &Card { format: FORMAT, n_shards: self.n_shards })
+        write_card(&self.root, &Card { format: FORMAT, n_shards: self.asked_shards })
     }
 
     /// Returns the folder.
@@ -84,9 +95,10 @@ impl Workspace {
         &self.root
     }
 
-    /// Returns the number of shards.
-    pub fn n_shards(&self) -> usize {
-        self.n_shards as usize
+    /// Returns the number of shards for timelines of so many rows: one that was asked for, else a power of two.
+    pub fn shards_for(&self, n_rows: u64) -> usize {
+        let of_rows = || n_rows.div_ceil(SHARD_ROWS).next_power_of_two().clamp(FEWEST_SHARDS, MOST_SHARDS);
+        self.asked_shards.map_or_else(of_rows, |asked| u64::from(asked.max(1))) as usize
     }
 
     /// Returns a path in the store.
@@ -144,4 +156,34 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> Result<(), StoreError> {
         fs::rename(&temporary, path)
     };
     write().map_err(StoreError::io(path, "writing"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_ask_for_shards() {
+        let dir = tempfile::tempdir().unwrap();
+        let workspace = Workspace::create(dir.path()).unwrap();
+        let cases = [(0, 8), (8 << 20, 8), ((8 << 20) + 1, 16), (10_000_000, 16), (33 << 20, 64), (1_000_000_000, 64), (u64::MAX, 64)];
+        cases.iter().for_each(|(n_rows, n_shards)| assert_eq!(workspace.shards_for(*n_rows), *n_shards, "{n_rows} rows"));
+    }
+
+    #[test]
+    fn a_number_that_was_asked_for_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        Workspace::create_with_shards(dir.path(), Some(3)).unwrap();
+        assert_eq!(Workspace::open(dir.path()).unwrap().shards_for(100_000_000), 3);
+        // Before format 7 every card said a number, most of them 64, for which nobody had asked.
+        for (card, n_shards) in
+            [(r#"{"format":6,"n_shards":64}"#, 8), (r#"{"format":6,"n_shards":3}"#, 3), (r#"{"format":7,"n_shards":64}"#, 64)]
+        {
+            fs::write(dir.path().join("store/workspace.json"), card).unwrap();
+            let workspace = Workspace::open(dir.path()).unwrap();
+            assert_eq!(workspace.shards_for(1_000), n_shards, "{card}");
+            workspace.raise_format(&workspace.lock().unwrap()).unwrap();
+            assert_eq!(Workspace::open(dir.path()).unwrap().shards_for(1_000), n_shards, "{card}, raised");
+        }
+    }
 }

@@ -13,7 +13,7 @@ use crate::workspace::{Workspace, write_atomically};
 
 /// Opens the account timelines made for `key`; `None` when there are none.
 pub fn open(workspace: &Workspace, key: &str, kept: &KeptOpen) -> Result<Option<Arc<Timelines>>, StoreError> {
-    match kept.open(&folder(workspace).join(key), workspace.n_shards()) {
+    match kept.open(&folder(workspace).join(key)) {
         // Another process has just made newer ones and removed these.
         Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
         result => result,

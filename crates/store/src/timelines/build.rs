@@ -30,6 +30,9 @@ use crate::workspace::{FORMAT, Workspace, WriteLock, write_atomically};
 /// Rows read from the log at a time.
 const BATCH_ROWS: usize = 1 << 16;
 
+/// How many times as many shards as there are the rows must ask for until timelines are made anew for them.
+const OUTGROWN: usize = 4;
+
 /// Hears of rows done and rows to do.
 pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
 
@@ -45,9 +48,11 @@ pub fn update(workspace: &Workspace, log: &Log, wanted: &Wanted, lock: &WriteLoc
     let relations = Relations::read(log)?;
     let merges = &relations.merges;
     let identity_key = identity_key(wanted, merges);
+    let n_shards = workspace.shards_for(files.iter().map(|file| file.n_rows).sum());
     let old = read_card(workspace).ok().flatten().filter(|card| {
         card.columns == columns
             && card.identity_key == identity_key
+            && n_shards < OUTGROWN * card.n_shards
             && card.covered.iter().all(|covered| files.iter().any(|file| file.name == *covered))
             && card.is_readable()
     });
@@ -73,7 +78,7 @@ pub fn update(workspace: &Workspace, log: &Log, wanted: &Wanted, lock: &WriteLoc
     }
     let mut card = match (old, &old_timelines) {
         (Some(card), Some(_)) => card,
-        _ => Card { columns: columns.to_vec(), identity_key, next: next_number(workspace), ..Card::default() },
+        _ => Card { columns: columns.to_vec(), identity_key, n_shards, next: next_number(workspace), ..Card::default() },
     };
     card.identity_backfill_us = wanted.identity_backfill_us;
     card.log_version = Some(log.version());
@@ -87,7 +92,7 @@ pub fn update(workspace: &Workspace, log: &Log, wanted: &Wanted, lock: &WriteLoc
     let _ = fs::remove_dir_all(&spill);
     let old = old_timelines.as_deref().map(|old| (old, &card));
     let n_dealers = std::thread::available_parallelism().map_or(1, usize::from).min(new_files.len()).max(1);
-    let builders = Builder::side_by_side(n_dealers, workspace, columns, old, &identity, spill.clone());
+    let builders = Builder::side_by_side(n_dealers, columns, card.n_shards, old, &identity, spill.clone());
     let Built { mut dealt, sources, span_us } = read(builders, log, &new_files, progress)?;
     card.covered.extend(new_files.iter().map(|file| file.name.clone()));
 
@@ -316,8 +321,8 @@ impl<'a> Builder<'a> {
     /// Makes builders that go on where old timelines end.
     fn side_by_side(
         n_builders: usize,
-        workspace: &Workspace,
         columns: &[ColumnSpec],
+        n_shards: usize,
         old: Option<(&Timelines, &Card)>,
         identity: &'a Identity,
         spill: PathBuf,
@@ -327,7 +332,7 @@ impl<'a> Builder<'a> {
             None => (Names::default(), vec![Names::default(); columns.len()]),
         };
         let sources = old.map(|(_, card)| Sources::of_card(card)).unwrap_or_default();
-        let dealers = Dealer::side_by_side(n_builders, columns, &names, &dictionaries, workspace.n_shards(), spill);
+        let dealers = Dealer::side_by_side(n_builders, columns, &names, &dictionaries, n_shards, spill);
         dealers.into_iter().map(|dealer| Self { dealer, identity, sources: sources.clone(), span_us: None }).collect()
     }
 

@@ -158,7 +158,7 @@ impl Dealer {
     /// `overflowed` are the columns whose values were held in part already; the others are whole, however many texts they have.
     /// `amend` sees every shard in order, and may add rows to its actors.
     pub(super) fn write<E: From<StoreError>>(self, folder: &Path, overflowed: BTreeSet<String>, amend: Amend<E>) -> Result<Card, E> {
-        let (columns, spill) = (self.columns.clone(), self.spill.clone());
+        let (columns, spill, n_shards) = (self.columns.clone(), self.spill.clone(), self.shards.len());
         let mut dealt = Dealt::new(vec![self]);
         let spans = vec![ANY; columns.len()];
         let (names, dictionaries) = (&dealt.names.clone(), &dealt.dictionaries.clone());
@@ -175,7 +175,7 @@ impl Dealer {
         write_dictionaries(&folder.join(&dictionaries), &dealt.names, &dealt.dictionaries)?;
         let _ = fs::remove_dir_all(spill);
         let segments = vec![writer.finish()?];
-        Ok(Card { columns, overflowed, segments, dictionaries: Some(dictionaries), format: FORMAT, ..Card::default() })
+        Ok(Card { columns, overflowed, segments, dictionaries: Some(dictionaries), format: FORMAT, n_shards, ..Card::default() })
     }
 
     /// Returns the spans of the columns in all rows so far. O(rows collected since the last spill).

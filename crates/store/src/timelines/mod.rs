@@ -78,6 +78,9 @@ pub(crate) struct Card {
     /// The format that the segments are of; 0 for 3 and before.
     #[serde(default)]
     pub format: u32,
+    /// Shards of each segment.
+    #[serde(default)]
+    pub n_shards: usize,
     /// Name of the dictionaries' file.
     pub dictionaries: Option<String>,
     /// Number of the next file.
@@ -218,7 +221,7 @@ impl KeptOpen {
 
     /// Returns the timelines that lie in a folder with a card, opening them where they are not open; `None` without a card
     /// that this version reads.
-    fn open(&self, folder: &Path, n_shards: usize) -> Result<Option<Arc<Timelines>>, StoreError> {
+    fn open(&self, folder: &Path) -> Result<Option<Arc<Timelines>>, StoreError> {
         let Some(text) = read_card_text(folder)? else { return Ok(None) };
         let kept = |kept: &mut OpenTimelines| {
             kept.retain(|folder, _| folder.exists());
@@ -231,7 +234,7 @@ impl KeptOpen {
         if !card.is_readable() {
             return Ok(None);
         }
-        let timelines = Arc::new(Timelines::open_card(folder, &card, n_shards)?);
+        let timelines = Arc::new(Timelines::open_card(folder, &card)?);
         self.timelines.lock().expect(NO_PANIC).insert(folder.to_owned(), (text, timelines.clone()));
         Ok(Some(timelines))
     }
@@ -259,7 +262,7 @@ impl Timelines {
     pub fn open(workspace: &Workspace, kept: &KeptOpen) -> Result<Option<Arc<Self>>, StoreError> {
         // A writer may replace the generation between reading the card and opening its files: then the new card is read.
         for _ in 0..10 {
-            match kept.open(&folder(workspace), workspace.n_shards()) {
+            match kept.open(&folder(workspace)) {
                 Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
                 result => return result,
             }
@@ -267,13 +270,16 @@ impl Timelines {
         Err(StoreError::damaged(&folder(workspace), "files that its card names are missing"))
     }
 
-    fn open_card(folder: &Path, card: &Card, n_shards: usize) -> Result<Self, StoreError> {
+    fn open_card(folder: &Path, card: &Card) -> Result<Self, StoreError> {
+        if card.n_shards == 0 {
+            return Err(StoreError::damaged(&folder.join(CARD), "it says nothing of shards"));
+        }
         let (names, dictionaries) = match &card.dictionaries {
             Some(name) => segment::read_dictionaries(&folder.join(name), &card.columns)?,
             None => (Names::default(), card.columns.iter().map(|_| Names::default()).collect()),
         };
         let segments: Result<Vec<_>, _> =
-            card.segments.iter().map(|segment| segment::Segment::open(folder, segment, &card.columns, n_shards)).collect();
+            card.segments.iter().map(|segment| segment::Segment::open(folder, segment, &card.columns, card.n_shards)).collect();
         Ok(Self {
             names,
             columns: card.columns.clone(),
@@ -293,7 +299,7 @@ impl Timelines {
                 card.segments.iter().map(|segment| &segment.rows).collect::<Vec<_>>()
             ),
             segments: segments?,
-            n_shards,
+            n_shards: card.n_shards,
         })
     }
 
