@@ -19,6 +19,7 @@ use diptych_store::undeclared::Undeclared;
 use crate::EngineError;
 use crate::accounts::{self, Rows};
 use crate::answer::{Answer, AskedModifiers, Base, Difference, Group, Knowledge, Window, quoted};
+use crate::crew::side_by_side;
 use crate::expressions::{Compiled, Compiler, names_column};
 use crate::modifiers::{Profile, RowColumns, RowCondition, RowText, actor_batch, actor_schema};
 use crate::watch::{Unwatched, Watch};
@@ -432,11 +433,8 @@ impl Asking<'_> {
         })?;
         let mut counts: Vec<AnyTotals> = counts.into_iter().map(|count| count.into_inner().expect(NO_PANIC)).collect();
         if operator.share(&self.plan, &mut counts) {
-            std::thread::scope(|scope| {
-                let (plan, (first, others)) = (&self.plan, counts.split_first_mut().expect("there is a thread"));
-                others.iter_mut().for_each(|count| drop(scope.spawn(move || operator.settle(plan, count))));
-                operator.settle(plan, first);
-            });
+            let counts: Vec<Mutex<&mut AnyTotals>> = counts.iter_mut().map(Mutex::new).collect();
+            side_by_side(counts.len(), |idx| operator.settle(&self.plan, &mut counts[idx].lock().expect(NO_PANIC)));
         }
         Ok(counts.into_iter().reduce(|total, other| self.merged(total, other)).expect("there is a thread"))
     }
@@ -488,13 +486,7 @@ impl Asking<'_> {
                 }
             }
         };
-        std::thread::scope(|scope| {
-            let run = &run;
-            // The calling thread works too: to wait for one that begins takes as long as a small question.
-            let others: Vec<_> = (1..self.n_threads()).map(|idx| scope.spawn(move || run(idx))).collect();
-            let first = run(0);
-            others.into_iter().map(|thread| thread.join().expect("operators do not panic")).fold(first, |one, other| one.and(other))
-        })
+        side_by_side(self.n_threads(), run).into_iter().collect()
     }
 
     /// Evaluates the modifiers on a shard and calls `look` with what the operator may see.

@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod answer;
 pub mod ask;
 pub mod check;
+mod crew;
 pub mod drawn;
 mod error;
 pub mod expressions;
