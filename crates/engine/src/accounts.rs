@@ -275,7 +275,8 @@ impl<'a> Exchange<'a> {
         let interactive = self.activity(shard);
         let shard = Shard { interactive: interactive.as_deref(), ..*shard };
         let view = View { shard, actors: None, admitted: None, period_us: ALL_TIME, groups: None, masks: &masks, texts: &[] };
-        let walk = Walk { exchange: self, view: &view, channels: channels.as_ref(), margins: margins.as_deref() };
+        let (tasks, frictions) = (self.tasks.on(&view), self.frictions.on(&view));
+        let walk = Walk { exchange: self, view: &view, tasks, frictions, channels: channels.as_ref(), margins: margins.as_deref() };
         let mut outbox = Outbox::default();
         for actor_idx in 0..shard.n_actors() {
             walk.actor(shard.actors.get(actor_idx), shard.rows(actor_idx), &mut outbox)?;
@@ -321,9 +322,9 @@ impl<'a> Exchange<'a> {
         let masks: Vec<Mask> = conditions.iter().map(|condition| condition.holds(&rows, shard)).collect::<Result<_, EngineError>>()?;
         let codes: Vec<u32> = rules.names().map(|name| names.code(&friction(name)).expect("it was made beforehand")).collect();
         let view = View { shard: *shard, actors: None, admitted: None, period_us: ALL_TIME, groups: None, masks: &masks, texts: &[] };
-        let mut amended = Vec::new();
+        let (finder, mut amended) = (rules.on(&view), Vec::new());
         for actor_idx in 0..shard.n_actors() {
-            rules.episodes(&view, shard.rows(actor_idx), &mut |episode| {
+            finder.episodes(shard.rows(actor_idx), &mut |episode| {
                 let mut values: Vec<DealtValue> = (0..self.columns.len()).map(|column| value(shard, column, episode.row)).collect();
                 let own = self.users.columns.len();
                 blank_money(&mut values, self.money.as_ref());
@@ -353,6 +354,8 @@ impl<'a> Exchange<'a> {
 struct Walk<'a> {
     exchange: &'a Exchange<'a>,
     view: &'a View<'a>,
+    tasks: tasks::Finder<'a>,
+    frictions: frictions::Finder<'a>,
     channels: Option<&'a Texts<'a>>,
     margins: Option<&'a [i64]>,
 }
@@ -395,7 +398,7 @@ impl Walk<'_> {
             }
         }
         let mut attempts = Vec::new();
-        exchange.tasks.attempts(self.view, rows.clone(), &mut |attempt| attempts.push(attempt));
+        self.tasks.attempts(rows.clone(), &mut |attempt| attempts.push(attempt));
         for attempt in &attempts {
             let span_us = Some((shard.time_us[attempt.first_row], shard.time_us[attempt.last_row]));
             let n_errors = Some(attempt.n_errors);
@@ -406,7 +409,7 @@ impl Walk<'_> {
             }
         }
         let mut episodes = Vec::new();
-        exchange.frictions.episodes(self.view, rows, &mut |episode| episodes.push(episode));
+        self.frictions.episodes(rows, &mut |episode| episodes.push(episode));
         for episode in &episodes {
             let (name, time_us) = (exchange.friction[episode.friction], episode.met_us);
             let own = Own { name, time_us, span_us: Some((shard.time_us[episode.first_row], time_us)), ..Own::default() };

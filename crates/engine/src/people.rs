@@ -190,7 +190,7 @@ impl Workbench {
             let in_session = |row: &usize| all.iter().any(|session| session.contains(row));
             let outside: Vec<usize> = rows.clone().filter(|row| !in_session(row)).collect();
             let (mut met_tasks, mut met_frictions) = (Vec::new(), Vec::new());
-            tasks.attempts(view, rows.clone(), &mut |attempt| {
+            tasks.on(view).attempts(rows.clone(), &mut |attempt| {
                 met_tasks.push(TaskAttempt {
                     task: tasks.names().nth(attempt.task).unwrap_or_default().to_owned(),
                     outcome: attempt.outcome.word(),
@@ -199,7 +199,7 @@ impl Workbench {
                     n_errors: attempt.n_errors,
                 });
             });
-            frictions.episodes(view, rows.clone(), &mut |episode| {
+            frictions.on(view).episodes(rows.clone(), &mut |episode| {
                 met_frictions.push(FrictionEpisode {
                     friction: frictions.names().nth(episode.friction).unwrap_or_default().to_owned(),
                     start_us: shard.time_us[episode.first_row],

@@ -48,16 +48,22 @@ impl<'a> Reading<'a> {
         compile: impl FnOnce(&mut Context) -> Result<R, AskError>,
         mut look: impl FnMut(&R, &str, &View, Range<usize>),
     ) -> Result<(), EngineError> {
+        self.each_view(compile, |rules, view| {
+            let shard = &view.shard;
+            (0..shard.n_actors()).for_each(|actor_idx| look(rules, shard.actors.get(actor_idx), view, shard.rows(actor_idx)));
+        })
+    }
+
+    /// Calls `look` with the rows of every shard, and rules whose conditions are evaluated.
+    pub fn each_view<R>(
+        &self,
+        compile: impl FnOnce(&mut Context) -> Result<R, AskError>,
+        mut look: impl FnMut(&R, &View),
+    ) -> Result<(), EngineError> {
         let ruled = self.compile(compile)?;
         for shard_idx in 0..self.timelines.n_shards() {
             for part in self.timelines.parts(shard_idx)? {
-                part.with(|shard| {
-                    self.view(&ruled, shard, |view| {
-                        for actor_idx in 0..shard.n_actors() {
-                            look(&ruled.rules, shard.actors.get(actor_idx), view, shard.rows(actor_idx));
-                        }
-                    })
-                })?;
+                part.with(|shard| self.view(&ruled, shard, |view| look(&ruled.rules, view)))?;
             }
         }
         Ok(())

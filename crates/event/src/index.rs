@@ -163,6 +163,35 @@ impl RowSet {
         self.words[row / 64] >> (row % 64) & 1 != 0
     }
 
+    /// Returns the first of some rows that is in the set. O(rows / 64).
+    #[inline]
+    pub fn first_among(&self, rows: Range<usize>) -> Option<usize> {
+        if rows.is_empty() {
+            return None;
+        }
+        let mut idx = rows.start / 64;
+        let mut word = self.words[idx] & (u64::MAX << (rows.start % 64));
+        while word == 0 {
+            idx += 1;
+            if 64 * idx >= rows.end {
+                return None;
+            }
+            word = self.words[idx];
+        }
+        Some(64 * idx + word.trailing_zeros() as usize).filter(|row| *row < rows.end)
+    }
+
+    /// Walks those of some rows that are in the set, ascending. O(rows / 64 + rows found).
+    #[inline]
+    pub fn among(&self, rows: Range<usize>) -> impl Iterator<Item = usize> + '_ {
+        let Range { mut start, end } = rows;
+        std::iter::from_fn(move || {
+            let row = self.first_among(start..end)?;
+            start = row + 1;
+            Some(row)
+        })
+    }
+
     /// Returns how many rows of the set come before `row`. O(1).
     #[inline]
     pub fn rank(&self, row: usize) -> usize {
@@ -463,6 +492,19 @@ mod tests {
             }
         }
         assert!(RowSet::new(0, std::iter::empty()).is_empty());
+        assert_eq!(RowSet::new(0, std::iter::empty()).first_among(0..0), None);
+    }
+
+    #[test]
+    fn rows_of_a_set_are_found_among_others() {
+        for rows in [vec![], vec![0], vec![63], vec![64, 65, 190], vec![3, 127, 128, 199], (0..200).collect::<Vec<u32>>()] {
+            let set = RowSet::new(200, rows.iter().copied());
+            for (start, end) in (0..=200).flat_map(|start| (start..=200).map(move |end| (start, end))) {
+                let expected: Vec<usize> = rows.iter().map(|row| *row as usize).filter(|row| (start..end).contains(row)).collect();
+                assert_eq!(set.first_among(start..end), expected.first().copied(), "{rows:?} {start}..{end}");
+                assert!(set.among(start..end).eq(expected), "{rows:?} {start}..{end}");
+            }
+        }
     }
 
     #[test]

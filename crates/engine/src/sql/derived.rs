@@ -196,20 +196,22 @@ impl Workbench {
         if self.spec().tasks.is_empty() {
             return Ok(());
         }
-        users.each_actor(tasks::Rules::compile, |rules, actor, view, rows| {
-            let names: Vec<&str> = rules.names().collect();
-            rules.attempts(view, rows, &mut |attempt| {
-                sheet.row(&[
-                    Value::Text(actor),
-                    Value::Text(names[attempt.task]),
-                    Value::Text(attempt.outcome.word()),
-                    Value::Time(view.shard.time_us[attempt.first_row]),
-                    Value::Time(view.shard.time_us[attempt.last_row]),
-                    Value::Integer(i64::from(attempt.n_events)),
-                    Value::Integer(i64::from(attempt.n_errors)),
-                    Value::Integer(attempt.engaged_us),
-                ]);
-            });
+        users.each_view(tasks::Rules::compile, |rules, view| {
+            let (finder, names): (_, Vec<&str>) = (rules.on(view), rules.names().collect());
+            for (actor_idx, rows) in view.journeys() {
+                finder.attempts(rows, &mut |attempt| {
+                    sheet.row(&[
+                        Value::Text(view.shard.actors.get(actor_idx)),
+                        Value::Text(names[attempt.task]),
+                        Value::Text(attempt.outcome.word()),
+                        Value::Time(view.shard.time_us[attempt.first_row]),
+                        Value::Time(view.shard.time_us[attempt.last_row]),
+                        Value::Integer(i64::from(attempt.n_events)),
+                        Value::Integer(i64::from(attempt.n_errors)),
+                        Value::Integer(attempt.engaged_us),
+                    ]);
+                });
+            }
         })
     }
 }
@@ -228,17 +230,19 @@ fn frictions_met(
     compile: fn(&mut Context) -> Result<frictions::Rules, AskError>,
     sheet: &mut Sheet,
 ) -> Result<(), EngineError> {
-    reading.each_actor(compile, |rules, actor, view, rows| {
-        let names: Vec<&str> = rules.names().collect();
-        rules.episodes(view, rows, &mut |episode| {
-            sheet.row(&[
-                Value::Text(actor),
-                Value::Text(names[episode.friction]),
-                Value::Time(view.shard.time_us[episode.first_row]),
-                Value::Time(episode.met_us),
-                Value::Integer(i64::from(episode.n_rows)),
-            ]);
-        });
+    reading.each_view(compile, |rules, view| {
+        let (finder, names): (_, Vec<&str>) = (rules.on(view), rules.names().collect());
+        for (actor_idx, rows) in view.journeys() {
+            finder.episodes(rows, &mut |episode| {
+                sheet.row(&[
+                    Value::Text(view.shard.actors.get(actor_idx)),
+                    Value::Text(names[episode.friction]),
+                    Value::Time(view.shard.time_us[episode.first_row]),
+                    Value::Time(episode.met_us),
+                    Value::Integer(i64::from(episode.n_rows)),
+                ]);
+            });
+        }
     })
 }
 

@@ -5,11 +5,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
+use diptych_event::index::RowSet;
 use diptych_event::spec::{FrictionRule, FrictionSpec};
 use diptych_event::timeline::{ColumnKind, NO_CODE};
 use diptych_event::{Shard, Values};
 
-use super::rows::{is_activity, observed};
+use super::rows::{is_activity, named, observed};
 use super::sessions;
 use crate::seam::{AskError, Context, Matcher, View};
 
@@ -92,51 +93,83 @@ impl Rules {
         self.rules[friction].opportunity.as_ref()
     }
 
+    /// Gets ready to find episodes in the rows of a view. O(rows of the names that begin episodes + rows / 64).
+    pub fn on<'a>(&'a self, view: &'a View<'a>) -> Finder<'a> {
+        let begin = self.rules.iter().map(|rule| named(&view.shard, [rule.search.begins()])).collect();
+        let opportunities = self.rules.iter().map(|rule| rule.opportunity.as_ref().map(|meant| named(&view.shard, [meant]))).collect();
+        Finder { rules: self, view, begin, opportunities }
+    }
+}
+
+/// The frictions of the spec, on the rows of a view.
+pub struct Finder<'a> {
+    rules: &'a Rules,
+    view: &'a View<'a>,
+    /// The rows with a name that an episode begins with, shape `[frictions]`.
+    begin: Vec<RowSet>,
+    /// The rows with a name that gives an opportunity, shape `[frictions]`.
+    opportunities: Vec<Option<RowSet>>,
+}
+
+impl Finder<'_> {
     /// Calls `emit` with each episode among `rows` of one actor, by friction and then in order of [`Episode::row`].
     ///
-    /// O(frictions · rows), times the clicks of a rage click and the rows within the time of a refund.
-    pub fn episodes(&self, view: &View, rows: Range<usize>, emit: &mut impl FnMut(Episode)) {
-        for (friction, rule) in self.rules.iter().enumerate() {
+    /// O(frictions · rows / 64 + rows of the names that episodes begin with), times the clicks of a rage click and the rows within
+    /// the time of a refund; O(rows) for a form or going back and forth, where there is a row to begin with.
+    pub fn episodes(&self, rows: Range<usize>, emit: &mut impl FnMut(Episode)) {
+        for (friction, (rule, begin)) in self.rules.rules.iter().zip(&self.begin).enumerate() {
+            // Most people never come near most frictions.
+            if begin.first_among(rows.clone()).is_none() {
+                continue;
+            }
             let mut emit = |first_row: usize, row: usize, n_rows: u32, met_us: i64| {
                 emit(Episode { friction, first_row, row, n_rows, met_us });
             };
-            self.search(&rule.search, view, rows.clone(), &mut emit);
+            self.search(&rule.search, begin, rows.clone(), &mut emit);
         }
     }
 
-    fn search(&self, search: &Search, view: &View, rows: Range<usize>, emit: &mut impl FnMut(usize, usize, u32, i64)) {
+    /// Returns the first of some rows that gives an opportunity to meet a friction. O(rows / 64 + rows of its names).
+    pub fn opportunity(&self, friction: usize, rows: Range<usize>) -> Option<usize> {
+        let (meant, named) = self.rules.opportunity(friction).zip(self.opportunities[friction].as_ref())?;
+        named.among(rows).find(|row| meant.holds(self.view, *row))
+    }
+
+    fn search(&self, search: &Search, begin: &RowSet, rows: Range<usize>, emit: &mut impl FnMut(usize, usize, u32, i64)) {
+        let (view, session_gap_us) = (self.view, self.rules.session_gap_us);
         let (shard, time_us) = (&view.shard, view.shard.time_us);
+        let begins = search.begins();
+        let found = |rows: Range<usize>| begin.among(rows).filter(|row| begins.holds(view, *row));
         match search {
-            Search::Event { events, merge_us } => {
-                each_burst(view, rows, events, *merge_us, |row, n_rows| emit(row, row, n_rows, time_us[row]));
+            Search::Event { merge_us, .. } => {
+                each_burst(time_us, found(rows), *merge_us, |row, n_rows| emit(row, row, n_rows, time_us[row]));
             }
-            Search::RageClick(rule) => rule.each(view, rows, |first_row, row, n_rows| emit(first_row, row, n_rows, time_us[row])),
-            Search::SlowPage { events, column, over_ms } => {
+            Search::RageClick(rule) => rule.each(shard, found(rows), |first_row, row, n_rows| emit(first_row, row, n_rows, time_us[row])),
+            Search::SlowPage { column, over_ms, .. } => {
                 let is_slow = |row: &usize| number(shard, *column, *row).is_some_and(|time_ms| time_ms > *over_ms);
-                let slow = rows.filter(|row| events.holds(view, *row)).filter(is_slow);
-                slow.for_each(|row| emit(row, row, 1, time_us[row]));
+                found(rows).filter(is_slow).for_each(|row| emit(row, row, 1, time_us[row]));
             }
             Search::FormLeft { start, submit, observed_until_us } => {
                 let rows = observed(shard, rows, *observed_until_us);
-                for session in sessions(shard, rows.clone(), self.session_gap_us) {
+                for session in sessions(shard, rows.clone(), session_gap_us) {
                     let Some((first_row, n_rows)) = unsent(view, session.clone(), start, submit) else { continue };
                     let active = session.clone().rev().find(|row| is_activity(shard, *row)).unwrap_or(session.start);
-                    let is_over = session.end < rows.end || observed_until_us - time_us[active] > self.session_gap_us;
+                    let is_over = session.end < rows.end || observed_until_us - time_us[active] > session_gap_us;
                     let left = active.max(first_row);
                     if is_over {
                         emit(first_row, left, n_rows, time_us[left]);
                     }
                 }
             }
-            Search::BackAndForth { events, key: column, within_us } => {
-                for session in sessions(shard, rows, self.session_gap_us) {
-                    each_return(view, session, events, *column, *within_us, |first_row, row, n_rows| {
+            Search::BackAndForth { key: column, within_us, .. } => {
+                for session in sessions(shard, rows, session_gap_us) {
+                    each_return(shard, found(session), *column, *within_us, |first_row, row, n_rows| {
                         emit(first_row, row, n_rows, time_us[row]);
                     });
                 }
             }
-            Search::SlowRefund { request, refund, over_us, observed_until_us } => {
-                for row in rows.clone().filter(|row| request.holds(view, *row)) {
+            Search::SlowRefund { refund, over_us, observed_until_us, .. } => {
+                for row in found(rows.clone()) {
                     let due_us = time_us[row] + over_us;
                     let mut in_time = (row + 1..rows.end).take_while(|later| time_us[*later] <= due_us);
                     if due_us <= *observed_until_us && !in_time.any(|later| refund.holds(view, later)) {
@@ -144,9 +177,9 @@ impl Rules {
                     }
                 }
             }
-            Search::RepeatContact { events, within_us, topic } => {
+            Search::RepeatContact { within_us, topic, .. } => {
                 let mut last: BTreeMap<u64, usize> = BTreeMap::new();
-                for row in rows.filter(|row| events.holds(view, *row)) {
+                for row in found(rows) {
                     // Without a topic any two contacts are about the same thing.
                     let Some(topic) = topic.map_or(Some(0), |column| key(shard, column, row)) else { continue };
                     let before = last.insert(topic, row);
@@ -214,23 +247,29 @@ impl Rule {
 }
 
 impl Search {
+    /// Returns the events that every episode begins with.
+    fn begins(&self) -> &Matcher {
+        match self {
+            Search::RageClick(rule) => &rule.events,
+            Search::Event { events, .. }
+            | Search::SlowPage { events, .. }
+            | Search::BackAndForth { events, .. }
+            | Search::RepeatContact { events, .. } => events,
+            Search::FormLeft { start, .. } => start,
+            Search::SlowRefund { request, .. } => request,
+        }
+    }
+
     /// Returns the events that give an opportunity by themselves.
     fn opportunity(&self) -> Option<&Matcher> {
-        match self {
-            Search::Event { .. } => None,
-            Search::RageClick(rule) => Some(&rule.events),
-            Search::SlowPage { events, .. } | Search::BackAndForth { events, .. } | Search::RepeatContact { events, .. } => Some(events),
-            Search::FormLeft { start, .. } => Some(start),
-            Search::SlowRefund { request, .. } => Some(request),
-        }
+        if let Search::Event { .. } = self { None } else { Some(self.begins()) }
     }
 }
 
 /// Calls `take` with the first row of each burst of events and their number: each follows the last one within `merge_us`.
-fn each_burst(view: &View, rows: Range<usize>, events: &Matcher, merge_us: i64, mut take: impl FnMut(usize, u32)) {
-    let time_us = view.shard.time_us;
+fn each_burst(time_us: &[i64], events: impl Iterator<Item = usize>, merge_us: i64, mut take: impl FnMut(usize, u32)) {
     let mut burst: Option<(usize, u32, i64)> = None;
-    for row in rows.filter(|row| events.holds(view, *row)) {
+    for row in events {
         match &mut burst {
             Some((_, n_rows, last_us)) if time_us[row] - *last_us <= merge_us => {
                 *n_rows += 1;
@@ -272,18 +311,11 @@ struct Stay {
 
 /// Calls `take` for each return to the page before the last one, which was left within `within_us`: with the last row before
 /// leaving, the row of the return, and the rows of the episode. Source: METRICS 1.9; reloads are one stay.
-fn each_return(
-    view: &View,
-    session: Range<usize>,
-    events: &Matcher,
-    column: usize,
-    within_us: i64,
-    mut take: impl FnMut(usize, usize, u32),
-) {
-    let time_us = view.shard.time_us;
+fn each_return(shard: &Shard, views: impl Iterator<Item = usize>, column: usize, within_us: i64, mut take: impl FnMut(usize, usize, u32)) {
+    let time_us = shard.time_us;
     let (mut before, mut current): (Option<Stay>, Option<Stay>) = (None, None);
-    for row in session.filter(|row| events.holds(view, *row)) {
-        let Some(page) = key(&view.shard, column, row) else { continue };
+    for row in views {
+        let Some(page) = key(shard, column, row) else { continue };
         if let Some(stay) = current.as_mut().filter(|stay| stay.page == page) {
             stay.last_row = row;
             stay.n_rows += 1;
@@ -315,9 +347,8 @@ impl RageClick {
     /// Calls `take` with the first row, the row at which the rule is met, and the number of clicks of each episode.
     ///
     /// So many clicks in succession on one target, close enough in time and place, make an episode; those that share a click
-    /// are the same one. O(rows + clicks² per click).
-    fn each(&self, view: &View, rows: Range<usize>, mut take: impl FnMut(usize, usize, u32)) {
-        let shard = &view.shard;
+    /// are the same one. O(clicks² per click).
+    fn each(&self, shard: &Shard, clicks: impl Iterator<Item = usize>, mut take: impl FnMut(usize, usize, u32)) {
         let mut target = None;
         // The last clicks on the target, at most so many as make an episode.
         let mut recent: VecDeque<usize> = VecDeque::new();
@@ -326,7 +357,7 @@ impl RageClick {
         // First row, row at which it is met, clicks; and the clicks since its last one.
         let mut episode: Option<(usize, usize, usize)> = None;
         let mut n_since = 0;
-        for row in rows.filter(|row| self.events.holds(view, *row)) {
+        for row in clicks {
             let clicked = key(shard, self.target, row);
             if clicked.is_none() || clicked != target {
                 if let Some((first_row, met_row, n)) = episode.take() {
@@ -409,9 +440,9 @@ mod tests {
 
     fn episodes_of(scene: &Scene, compile: impl FnOnce(&mut Context) -> Result<Rules, AskError>) -> Vec<Episode> {
         scene.read(compile, |rules, view| {
-            let mut episodes = Vec::new();
+            let (finder, mut episodes) = (rules.on(view), Vec::new());
             for (_, rows) in view.journeys() {
-                rules.episodes(view, rows, &mut |episode| episodes.push(episode));
+                finder.episodes(rows, &mut |episode| episodes.push(episode));
             }
             episodes
         })

@@ -8,10 +8,11 @@ use std::ops::Range;
 
 use diptych_event::Shard;
 use diptych_event::account::Outcome;
+use diptych_event::index::RowSet;
 use diptych_event::spec::{Match, Reentry, TaskScope, TaskSpec, Text};
 use diptych_event::time::{DAY_US, SECOND_US, parse_duration};
 
-use super::rows::{is_activity, observed};
+use super::rows::{is_activity, named, observed};
 use super::sessions;
 use crate::seam::{AskError, Context, Matcher, View};
 
@@ -49,8 +50,8 @@ struct Rule {
     time_limit_us: Option<i64>,
     scope: TaskScope,
     reentry: Reentry,
-    /// The rows that may begin an attempt, or be a goal without one.
-    begins_or_ends: Matcher,
+    /// The rows whose names mean something to the task.
+    named: Matcher,
     /// End of observation of the task's events.
     observed_until_us: i64,
 }
@@ -121,9 +122,25 @@ impl Rules {
         self.rules[task].has_errors
     }
 
-    /// Calls `emit` with each attempt among `rows` of one actor, by task and then in time order. O(tasks · rows).
-    pub fn attempts(&self, view: &View, rows: Range<usize>, emit: &mut impl FnMut(Attempt)) {
-        self.walk(view, rows, &mut |found| {
+    /// Gets ready to find attempts in the rows of a view. O(rows of the names that begin attempts or are goals + rows / 64).
+    pub fn on<'a>(&'a self, view: &'a View<'a>) -> Finder<'a> {
+        let begin_or_end = self.rules.iter().map(|rule| named(&view.shard, [&rule.start, &rule.success])).collect();
+        Finder { rules: self, view, begin_or_end }
+    }
+}
+
+/// The tasks of the spec, on the rows of a view.
+pub struct Finder<'a> {
+    rules: &'a Rules,
+    view: &'a View<'a>,
+    /// The rows with a name that begins an attempt or is a goal, shape `[tasks]`.
+    begin_or_end: Vec<RowSet>,
+}
+
+impl Finder<'_> {
+    /// Calls `emit` with each attempt among `rows` of one actor, by task and then in time order; as [`Self::walk`].
+    pub fn attempts(&self, rows: Range<usize>, emit: &mut impl FnMut(Attempt)) {
+        self.walk(rows, &mut |found| {
             if let Found::Attempt(attempt) = found {
                 emit(attempt);
             }
@@ -132,22 +149,30 @@ impl Rules {
 
     /// Calls `emit` with each attempt and orphan goal among `rows` of one actor, by task and then in time order.
     ///
-    /// What happens after the end of observation of a task's events is not read. O(tasks · rows).
-    pub fn walk(&self, view: &View, rows: Range<usize>, emit: &mut impl FnMut(Found)) {
-        for (task, rule) in self.rules.iter().enumerate() {
-            let rows = observed(&view.shard, rows.clone(), rule.observed_until_us);
-            if rule.scope == TaskScope::User {
-                rule.walk_run(task, view, rows, IsLast::Yes, emit);
+    /// What happens after the end of observation of a task's events is not read. O(tasks · rows / 64 + rows of attempts) where
+    /// every row is user activity, else O(tasks · rows) for those who may have an attempt.
+    pub fn walk(&self, rows: Range<usize>, emit: &mut impl FnMut(Found)) {
+        let shard = &self.view.shard;
+        for (task, (rule, begin_or_end)) in self.rules.rules.iter().zip(&self.begin_or_end).enumerate() {
+            // Most people never come near most tasks.
+            if begin_or_end.first_among(rows.clone()).is_none() {
+                continue;
+            }
+            let walk = Walk { task, rule, view: self.view, begin_or_end };
+            let rows = observed(shard, rows.clone(), rule.observed_until_us);
+            // A pause that ends a session of nothing but activity is one that abandons attempts within it.
+            if rule.scope == TaskScope::User || shard.interactive.is_none() {
+                walk.run(rows, IsLast::Yes, emit);
                 continue;
             }
             let mut outside = rows.start;
-            for session in sessions(&view.shard, rows.clone(), self.session_gap_us) {
-                rule.walk_outside(task, view, outside..session.start, emit);
+            for session in sessions(shard, rows.clone(), self.rules.session_gap_us) {
+                walk.outside(outside..session.start, emit);
                 outside = session.end;
                 let is_last = if session.end == rows.end { IsLast::Yes } else { IsLast::No };
-                rule.walk_run(task, view, session, is_last, emit);
+                walk.run(session, is_last, emit);
             }
-            rule.walk_outside(task, view, outside..rows.end, emit);
+            walk.outside(outside..rows.end, emit);
         }
     }
 }
@@ -157,6 +182,75 @@ impl Rules {
 enum IsLast {
     Yes,
     No,
+}
+
+/// A walk over one actor's rows for one task.
+struct Walk<'a> {
+    /// Position of the task.
+    task: usize,
+    rule: &'a Rule,
+    view: &'a View<'a>,
+    /// The rows with a name that begins an attempt or is a goal.
+    begin_or_end: &'a RowSet,
+}
+
+impl Walk<'_> {
+    /// Walks rows that no attempt can lie in: outside of sessions.
+    fn outside(&self, rows: Range<usize>, emit: &mut impl FnMut(Found)) {
+        let goals = self.begin_or_end.among(rows).filter(|row| self.rule.success.holds(self.view, *row));
+        goals.for_each(|row| emit(Found::OrphanGoal { task: self.task, row }));
+    }
+
+    /// Walks the rows of a session, or all rows where pauses alone end attempts.
+    fn run(&self, rows: Range<usize>, is_last: IsLast, emit: &mut impl FnMut(Found)) {
+        let Self { task, rule, view, .. } = *self;
+        let shard = &view.shard;
+        let mut running: Option<Running> = None;
+        let mut next = rows.start;
+        while next < rows.end {
+            let row = next;
+            let paused = |running: &mut Running| shard.time_us[row] - running.active_us > rule.pause_us;
+            if let Some(abandoned) = running.take_if(paused) {
+                emit(abandoned.ended(Outcome::Abandoned));
+            }
+            let Some(open) = &mut running else {
+                let Some(row) = self.begin_or_end.first_among(row..rows.end) else { break };
+                next = row + 1;
+                if rule.start.holds(view, row) {
+                    running = Some(rule.begin(task, view, row));
+                } else if rule.success.holds(view, row) {
+                    emit(Found::OrphanGoal { task, row });
+                }
+                continue;
+            };
+            next = row + 1;
+            // Most rows mean nothing to the task, which one look tells.
+            if !rule.named.holds(view, row) {
+                // Heartbeats and the like are no part of an attempt.
+                if is_activity(shard, row) {
+                    open.advance(shard, row);
+                }
+                continue;
+            }
+            if !is_activity(shard, row) && !rule.matchers().any(|matcher| matcher.holds(view, row)) {
+                continue;
+            }
+            let outcome = rule.outcome(view, row, open);
+            if outcome.is_none() && rule.reentry == Reentry::Restart && rule.start.holds(view, row) {
+                emit(Found::Attempt(Attempt { outcome: Outcome::Abandoned, ..open.attempt }));
+                running = Some(rule.begin(task, view, row));
+                continue;
+            }
+            rule.advance(view, row, open);
+            if let (Some(outcome), Some(open)) = (outcome, running.take_if(|_| outcome.is_some())) {
+                emit(open.ended(outcome));
+            }
+        }
+        if let Some(open) = running {
+            let goes_on = is_last == IsLast::Yes && rule.observed_until_us - open.active_us <= rule.pause_us;
+            emit(open.ended(if goes_on { Outcome::Open } else { Outcome::Abandoned }));
+        }
+    }
 }
 
 /// An attempt that goes on.
@@ -195,65 +289,18 @@ impl Rule {
             time_limit_us: task.time_limit.as_ref().map(|text| duration("time_limit", text)).transpose()?,
             scope: task.scope,
             reentry: task.reentry,
-            begins_or_ends: Matcher::default(),
+            named: Matcher::default(),
             observed_until_us: 0,
         };
-        let mut begins_or_ends = vec![false; context.catalog.names.len()];
-        rule.start.codes().chain(rule.success.codes()).for_each(|code| begins_or_ends[code as usize] = true);
-        rule.begins_or_ends = Matcher::of_names(begins_or_ends);
+        let mut is_named = vec![false; context.catalog.names.len()];
+        rule.matchers().flat_map(Matcher::codes).for_each(|code| is_named[code as usize] = true);
+        rule.named = Matcher::of_names(is_named);
         rule.observed_until_us = context.observed_until_us(rule.matchers().flat_map(Matcher::codes));
         Ok(rule)
     }
 
     fn matchers(&self) -> impl Iterator<Item = &Matcher> {
         self.steps.iter().chain([&self.start, &self.success, &self.abort, &self.fail, &self.error])
-    }
-
-    /// Walks rows that no attempt can lie in: outside of sessions.
-    fn walk_outside(&self, task: usize, view: &View, rows: Range<usize>, emit: &mut impl FnMut(Found)) {
-        rows.filter(|row| self.success.holds(view, *row)).for_each(|row| emit(Found::OrphanGoal { task, row }));
-    }
-
-    /// Walks the rows of a session, or all rows in user scope.
-    fn walk_run(&self, task: usize, view: &View, rows: Range<usize>, is_last: IsLast, emit: &mut impl FnMut(Found)) {
-        let shard = &view.shard;
-        let mut running: Option<Running> = None;
-        for row in rows {
-            let paused = |running: &mut Running| shard.time_us[row] - running.active_us > self.pause_us;
-            if let Some(abandoned) = running.take_if(paused) {
-                emit(abandoned.ended(Outcome::Abandoned));
-            }
-            let Some(open) = &mut running else {
-                // Most rows are neither, which one look tells.
-                if !self.begins_or_ends.holds(view, row) {
-                    continue;
-                }
-                if self.start.holds(view, row) {
-                    running = Some(self.begin(task, view, row));
-                } else if self.success.holds(view, row) {
-                    emit(Found::OrphanGoal { task, row });
-                }
-                continue;
-            };
-            // Heartbeats and the like are no part of an attempt.
-            if !is_activity(shard, row) && !self.matchers().any(|matcher| matcher.holds(view, row)) {
-                continue;
-            }
-            let outcome = self.outcome(view, row, open);
-            if outcome.is_none() && self.reentry == Reentry::Restart && self.start.holds(view, row) {
-                emit(Found::Attempt(Attempt { outcome: Outcome::Abandoned, ..open.attempt }));
-                running = Some(self.begin(task, view, row));
-                continue;
-            }
-            self.advance(view, row, open);
-            if let (Some(outcome), Some(open)) = (outcome, running.take_if(|_| outcome.is_some())) {
-                emit(open.ended(outcome));
-            }
-        }
-        if let Some(open) = running {
-            let goes_on = is_last == IsLast::Yes && self.observed_until_us - open.active_us <= self.pause_us;
-            emit(open.ended(if goes_on { Outcome::Open } else { Outcome::Abandoned }));
-        }
     }
 
     /// Opens an attempt.
@@ -287,17 +334,10 @@ impl Rule {
         }
     }
 
-    /// Adds an event to the attempt.
+    /// Adds an event that the task names to the attempt.
     fn advance(&self, view: &View, row: usize, open: &mut Running) {
-        let (shard, attempt) = (&view.shard, &mut open.attempt);
-        let time_us = shard.time_us[row];
-        if is_activity(shard, row) {
-            open.active_us = time_us;
-        }
-        attempt.engaged_us += (time_us - shard.time_us[attempt.last_row]).min(IDLE_CAP_US);
-        attempt.elapsed_us = time_us - shard.time_us[attempt.first_row];
-        attempt.last_row = row;
-        attempt.n_events += 1;
+        open.advance(&view.shard, row);
+        let attempt = &mut open.attempt;
         let next = self.steps.get(attempt.steps_done as usize - 1);
         attempt.steps_done += u32::from(next.unwrap_or(&self.success).holds(view, row));
         let is_error = self.error.holds(view, row) && !self.is_same_error(view, attempt.first_row..row, row);
@@ -313,6 +353,19 @@ impl Rule {
 }
 
 impl Running {
+    /// Adds an event to the attempt.
+    #[inline]
+    fn advance(&mut self, shard: &Shard, row: usize) {
+        let (attempt, time_us) = (&mut self.attempt, shard.time_us[row]);
+        if is_activity(shard, row) {
+            self.active_us = time_us;
+        }
+        attempt.engaged_us += (time_us - shard.time_us[attempt.last_row]).min(IDLE_CAP_US);
+        attempt.elapsed_us = time_us - shard.time_us[attempt.first_row];
+        attempt.last_row = row;
+        attempt.n_events += 1;
+    }
+
     fn ended(self, outcome: Outcome) -> Found {
         Found::Attempt(Attempt { outcome, ..self.attempt })
     }
@@ -332,8 +385,9 @@ mod tests {
         scene.read(Rules::compile, |rules, view| {
             let names: Vec<&str> = rules.names().collect();
             let mut found = Vec::new();
+            let finder = rules.on(view);
             for (_, rows) in view.journeys() {
-                rules.walk(view, rows, &mut |one| {
+                finder.walk(rows, &mut |one| {
                     found.push(match one {
                         Found::Attempt(a) => format!("{} {}-{} {}", names[a.task], a.first_row, a.last_row, a.outcome.word()),
                         Found::OrphanGoal { task, row } => format!("{} {row} orphan", names[task]),
@@ -355,7 +409,7 @@ mod tests {
         let scene = Scene::new(&format!("tasks: {{ t: {{ start: s, success: g, {task} }} }}"), &format!("ana: {journey}"), "");
         scene.read(Rules::compile, |rules, view| {
             let mut attempts = Vec::new();
-            rules.attempts(view, view.shard.rows(0), &mut |attempt| attempts.push(attempt));
+            rules.on(view).attempts(view.shard.rows(0), &mut |attempt| attempts.push(attempt));
             assert_eq!(attempts.len(), 1);
             attempts[0]
         })
@@ -575,6 +629,7 @@ mod tests {
             scene.catalog.observed_until_us = (world.first_us() + until_h * 3_600 * SECOND_US).min(world.last_us() + Random::new(seed).below(2) as i64);
             let spec = scene.catalog.spec.clone();
             scene.read(Rules::compile, |rules, view| {
+                let finder = rules.on(view);
                 for (_, rows) in view.journeys() {
                     let plain = |row: usize| {
                         let name = scene.names().text(view.shard.name.get(row)).to_owned();
@@ -582,7 +637,7 @@ mod tests {
                     };
                     let plain: Vec<Plain> = rows.clone().map(plain).collect();
                     let mut actual = Vec::new();
-                    rules.attempts(view, rows.clone(), &mut |attempt| {
+                    finder.attempts(rows.clone(), &mut |attempt| {
                         let (first_row, last_row) = (attempt.first_row - rows.start, attempt.last_row - rows.start);
                         actual.push(Attempt { first_row, last_row, ..attempt });
                     });

@@ -61,7 +61,7 @@ enum Number {
 }
 
 /// What a unit has; each is counted in units and in people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Property {
     /// Is a session.
     Session,
@@ -169,20 +169,22 @@ impl Operator for Frictions {
 
     fn scan(&self, plan: &Plan, view: &View, out: &mut Groups<Counts>) {
         let n_tasks = plan.tasks.names().len();
-        let add = |partial: &mut Counts, marks: &[Mark]| {
-            for of_property in marks.chunk_by(|a, b| a.property == b.property) {
-                let idx = of_property[0].property.idx(n_tasks);
-                partial.units[idx] += of_property.len() as u64;
-                partial.people[idx] += 1;
+        // The last of the people that were counted with each property.
+        let (mut last_counted, mut person) = (vec![0_u64; out.total.people.len()], 0);
+        let mut add = |partial: &mut Counts, marks: &[Mark]| {
+            person += 1;
+            for mark in marks {
+                let idx = mark.property.idx(n_tasks);
+                partial.units[idx] += 1;
+                partial.people[idx] += u64::from(std::mem::replace(&mut last_counted[idx], person) != person);
             }
         };
         for_each_person(plan, view, |_, marks| {
-            marks.sort_unstable_by_key(|mark| mark.property);
             add(&mut out.total, marks);
             if out.split.is_empty() {
                 return;
             }
-            marks.sort_unstable_by_key(|mark| (mark.group, mark.property));
+            marks.sort_unstable_by_key(|mark| mark.group);
             for of_group in marks.chunk_by(|a, b| a.group == b.group) {
                 if let Some(partial) = out.split.get_mut(of_group[0].group as usize) {
                     add(partial, of_group);
@@ -262,19 +264,24 @@ impl Shown {
 
 /// Calls `take` with the properties of each selected person's units that count, in any order.
 ///
-/// O((frictions + tasks) · rows + episodes · attempts).
+/// O((frictions + tasks) · rows / 64 + sessions + episodes · attempts), and the rows that [`Finder`](crate::derive::frictions::Finder) looks at.
 fn for_each_person(plan: &Plan, view: &View, mut take: impl FnMut(usize, &mut [Mark])) {
     let (mut marks, mut sessions) = (Vec::new(), Vec::<Range<usize>>::new());
     let (mut episodes, mut attempts) = (Vec::<Episode>::new(), Vec::new());
+    let (frictions, tasks) = (plan.rules.on(view), plan.tasks.on(view));
+    let mut runs = derive::runs_tell_sessions(&view.shard, plan.session_gap_us).then(|| view.shard.index.runs());
     for (actor_idx, rows) in view.journeys() {
         marks.clear();
         episodes.clear();
         attempts.clear();
         sessions.clear();
-        sessions.extend(derive::sessions(&view.shard, rows.clone(), plan.session_gap_us));
-        plan.rules.episodes(view, rows.clone(), &mut |episode| episodes.push(episode));
+        match &mut runs {
+            Some(runs) => sessions.extend(derive::sessions_of_runs(runs, &rows, plan.session_gap_us).map(|session| session.rows)),
+            None => sessions.extend(derive::sessions(&view.shard, rows.clone(), plan.session_gap_us)),
+        }
+        frictions.episodes(rows.clone(), &mut |episode| episodes.push(episode));
         if !episodes.is_empty() {
-            plan.tasks.attempts(view, rows, &mut |attempt| attempts.push(attempt));
+            tasks.attempts(rows, &mut |attempt| attempts.push(attempt));
         }
         let mut mark = |property: Property, anchor: usize, rows: (usize, usize)| {
             if view.admits(anchor) {
@@ -301,8 +308,7 @@ fn for_each_person(plan: &Plan, view: &View, mut take: impl FnMut(usize, &mut [M
         for (session_idx, session) in sessions.iter().enumerate() {
             mark(Property::Session, session.start, (session.start, session.end - 1));
             for friction in 0..plan.rules.names().len() {
-                let Some(opportunity) = plan.rules.opportunity(friction) else { continue };
-                let Some(row) = session.clone().find(|row| opportunity.holds(view, *row)) else { continue };
+                let Some(row) = frictions.opportunity(friction, session.clone()) else { continue };
                 mark(Property::Opportunity(friction), session.start, (row, row));
                 if let Ok(at) = met.binary_search_by_key(&(friction, session_idx), |met| (met.0, met.1)) {
                     mark(Property::OpportunityWith(friction), session.start, met[at].2);

@@ -113,10 +113,11 @@ frictions: { f: { events: error | help, within: 5m, opportunity: search } }";
         let (mut n_episodes, mut during) = (0, 0);
         scene.read(Rules::compile_of_users, |rules, view| {
             scene.read(tasks::Rules::compile, |tasks, _| {
+                let (frictions, tasks) = (rules.on(view), tasks.on(view));
                 for (_, rows) in view.journeys() {
                     let (mut episodes, mut attempts) = (Vec::new(), Vec::new());
-                    rules.episodes(view, rows.clone(), &mut |episode| episodes.push(episode.row));
-                    tasks.attempts(view, rows.clone(), &mut |attempt| attempts.push(attempt.first_row..=attempt.last_row));
+                    frictions.episodes(rows.clone(), &mut |episode| episodes.push(episode.row));
+                    tasks.attempts(rows.clone(), &mut |attempt| attempts.push(attempt.first_row..=attempt.last_row));
                     n_episodes += episodes.len() as u64;
                     during += episodes.iter().filter(|row| attempts.iter().any(|attempt| attempt.contains(row))).count() as u64;
                     let before = with;

@@ -79,6 +79,61 @@ impl Property {
     }
 }
 
+/// An attempt of which no property tells anything.
+const BLANK: Attempt = Attempt {
+    task: 0,
+    first_row: 0,
+    last_row: 0,
+    outcome: Outcome::Open,
+    n_events: 1,
+    n_errors: 0,
+    steps_done: 0,
+    engaged_us: 0,
+    elapsed_us: 0,
+};
+
+/// Which properties the units of a task have, looked up by what tells units apart.
+#[derive(Debug)]
+pub struct Kinds {
+    /// Shape `[kinds][properties]`; the last kind is that of orphan goals.
+    has: Vec<bool>,
+    n_properties: usize,
+    n_steps: usize,
+}
+
+impl Kinds {
+    /// Makes the table for a task of which start, steps and success are `n_steps`. O(steps · properties).
+    pub fn new(properties: &[Property], n_steps: usize) -> Self {
+        let mut kinds = Self { has: Vec::new(), n_properties: properties.len(), n_steps };
+        let mut add = |attempt: Option<Attempt>, is_first: bool| {
+            let one = Try { task: 0, anchor: 0, group: 0, attempt, is_first };
+            kinds.has.extend(properties.iter().map(|property| property.holds(&one)));
+        };
+        // In the order of their positions.
+        for outcome in Outcome::ALL {
+            for (is_first, n_errors) in [(false, 0), (false, 1), (true, 0), (true, 1)] {
+                (0..=n_steps as u32).for_each(|steps_done| add(Some(Attempt { outcome, n_errors, steps_done, ..BLANK }), is_first));
+            }
+        }
+        add(None, false);
+        kinds
+    }
+
+    /// Returns the position of an attempt's kind.
+    fn idx(&self, one: &Try) -> Option<usize> {
+        let attempt = one.attempt.as_ref()?;
+        let of_outcome = 2 * (2 * attempt.outcome as usize + usize::from(one.is_first)) + usize::from(attempt.n_errors > 0);
+        Some(of_outcome * (self.n_steps + 1) + attempt.steps_done as usize)
+    }
+
+    /// Tells which properties a unit has, shape `[properties]`. O(1).
+    fn of(&self, one: &Try) -> &[bool] {
+        let last = self.has.len() / self.n_properties - 1;
+        let idx = self.idx(one).unwrap_or(last);
+        &self.has[idx * self.n_properties..][..self.n_properties]
+    }
+}
+
 /// Units and the people who have them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
@@ -107,13 +162,17 @@ impl Counts {
         Self { tallies: vec![Tally::default(); n_properties], ..Self::default() }
     }
 
-    /// Adds the units of one person. O(units · properties).
-    pub fn add_person(&mut self, properties: &[Property], tries: &[Try]) {
-        for (tally, property) in self.tallies.iter_mut().zip(properties) {
-            let n = tries.iter().filter(|one| property.holds(one)).count() as u64;
-            tally.units += n;
-            tally.people += u64::from(n > 0);
+    /// Adds the units of one person; `has_any` is written over. O(units · properties).
+    pub fn add_person(&mut self, kinds: &Kinds, tries: &[Try], has_any: &mut Vec<bool>) {
+        has_any.clear();
+        has_any.resize(self.tallies.len(), false);
+        for one in tries {
+            for ((tally, has_any), has) in self.tallies.iter_mut().zip(has_any.iter_mut()).zip(kinds.of(one)) {
+                tally.units += u64::from(*has);
+                *has_any |= has;
+            }
         }
+        self.tallies.iter_mut().zip(has_any).for_each(|(tally, has_any)| tally.people += u64::from(*has_any));
         for attempt in tries.iter().filter_map(|one| one.attempt) {
             self.n_errors += u64::from(attempt.n_errors);
             self.engaged_us[attempt.outcome as usize].push(attempt.engaged_us);
@@ -168,4 +227,27 @@ fn crossing(mut lo: f64, mut hi: f64, is_beyond: impl Fn(f64) -> bool) -> f64 {
         if is_beyond(middle) { hi = middle } else { lo = middle }
     }
     (lo + hi) / 2.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_into_the_table_tells_every_property() {
+        for n_steps in [2, 5] {
+            let properties = Property::all(n_steps);
+            let kinds = Kinds::new(&properties, n_steps);
+            let told = |one: Try| {
+                let expected: Vec<bool> = properties.iter().map(|property| property.holds(&one)).collect();
+                assert_eq!(kinds.of(&one), expected, "{one:?}");
+            };
+            let unit = |attempt, is_first| Try { task: 1, anchor: 7, group: 2, attempt, is_first };
+            told(unit(None, false));
+            for (outcome, n) in Outcome::ALL.into_iter().flat_map(|outcome| (0..4 * n_steps as u32).map(move |n| (outcome, n))) {
+                let attempt = Attempt { outcome, n_errors: n % 4 / 2 * 3, steps_done: 1 + n / 4, ..BLANK };
+                told(unit(Some(attempt), n % 2 == 0));
+            }
+        }
+    }
 }

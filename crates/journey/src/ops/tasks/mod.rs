@@ -14,7 +14,7 @@ use crate::seam::{About, AskError, Cell, Chart, Context, Evidence, Groups, Opera
 use crate::stats::means::{TypicalKind, typical_duration_sorted};
 use crate::stats::{median_interval_sorted, quantile_sorted, ratio};
 pub use kernel::Counts;
-use kernel::{Property, Try, poisson_interval};
+use kernel::{Kinds, Property, Try, poisson_interval};
 
 /// Says that the interval treats units of one person as independent (METRICS C6).
 const CLUSTERED: &str = "clustered";
@@ -39,6 +39,8 @@ pub struct Plan {
     rules: Rules,
     /// What is counted, by task.
     properties: Vec<Vec<Property>>,
+    /// Which units have which, by task.
+    kinds: Vec<Kinds>,
     shown: Vec<Shown>,
     /// Event names, for `who`.
     names: Names,
@@ -108,8 +110,10 @@ impl Operator for Tasks {
         }
         let rules = Rules::compile_only(context, |name| params.task.is_empty() || params.task.iter().any(|task| task == name))?;
         context.notes.push("intervals treat attempts as independent; those of one person are not, so they are too narrow".into());
-        let properties = (0..rules.names().len()).map(|task| Property::all(rules.path(task).len())).collect();
+        let n_steps: Vec<usize> = (0..rules.names().len()).map(|task| rules.path(task).len()).collect();
+        let properties: Vec<Vec<Property>> = n_steps.iter().map(|n_steps| Property::all(*n_steps)).collect();
         Ok(Plan {
+            kinds: properties.iter().zip(n_steps).map(|(properties, n_steps)| Kinds::new(properties, n_steps)).collect(),
             properties,
             shown: rules.names().enumerate().flat_map(|(task, name)| shown(&rules, task, name)).collect(),
             names: context.catalog.names.clone(),
@@ -122,10 +126,11 @@ impl Operator for Tasks {
     }
 
     fn scan(&self, plan: &Plan, view: &View, out: &mut Groups<Vec<Counts>>) {
+        let mut has_any = Vec::new();
         for_each_person(plan, view, |_, tries| {
-            let of_task = |tries: &[Try], partial: &mut Vec<Counts>| {
+            let mut of_task = |tries: &[Try], partial: &mut Vec<Counts>| {
                 let task = tries[0].task;
-                partial[task].add_person(&plan.properties[task], tries);
+                partial[task].add_person(&plan.kinds[task], tries, &mut has_any);
             };
             tries.chunk_by(|a, b| a.task == b.task).for_each(|tries| of_task(tries, &mut out.total));
             if out.split.is_empty() {
@@ -269,13 +274,14 @@ impl Shown {
     }
 }
 
-/// Calls `take` with each selected person's units that count, by task and then in time order. O(tasks · rows).
+/// Calls `take` with each selected person's units that count, by task and then in time order; O(tasks · rows / 64 + rows of attempts).
 fn for_each_person(plan: &Plan, view: &View, mut take: impl FnMut(usize, &mut [Try])) {
     let mut tries: Vec<Try> = Vec::new();
+    let finder = plan.rules.on(view);
     for (actor_idx, rows) in view.journeys() {
         tries.clear();
         let mut last_tried = None;
-        plan.rules.walk(view, rows, &mut |found| {
+        finder.walk(rows, &mut |found| {
             let (task, anchor, attempt) = match found {
                 Found::Attempt(attempt) => (attempt.task, attempt.first_row, Some(attempt)),
                 Found::OrphanGoal { task, row } => (task, row, None),

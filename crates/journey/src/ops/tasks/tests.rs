@@ -198,9 +198,10 @@ proptest! {
         let scene = Scene::of(world, SPEC);
         let cells = scene.ask(&Tasks, json!({}));
         let people: Vec<Vec<Attempt>> = scene.read(Rules::compile, |rules, view| {
+            let finder = rules.on(view);
             let attempts = |rows| {
                 let mut attempts = Vec::new();
-                rules.attempts(view, rows, &mut |attempt| attempts.push(attempt));
+                finder.attempts(rows, &mut |attempt| attempts.push(attempt));
                 attempts
             };
             view.journeys().map(|(_, rows)| attempts(rows)).collect()
