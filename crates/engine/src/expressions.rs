@@ -11,7 +11,7 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::utils::split_conjunction_owned;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, TryCast};
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::{PhysicalExpr, expressions};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -196,6 +196,11 @@ fn wrong(place: &str, sql: &str, what: String) -> EngineError {
 }
 
 impl Compiled {
+    /// Returns the column that it is, where it is nothing else.
+    pub fn column(&self) -> Option<&str> {
+        self.expression.downcast_ref::<expressions::Column>().map(expressions::Column::name)
+    }
+
     /// Returns the type of the values.
     pub fn data_type(&self, schema: &SchemaRef) -> Result<DataType, DataFusionError> {
         self.expression.data_type(schema)

@@ -15,7 +15,7 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef, TimeUnit, UInt32Type};
 use diptych_event::time::Zone;
-use diptych_event::timeline::{Code, Codes, Integers, NO_CODE, Values};
+use diptych_event::timeline::{Code, Codes, ColumnKind, Integers, NO_CODE, Values};
 use diptych_event::{Names, Shard};
 use diptych_journey::seam::{Condition, Mask, PerRow, Texts};
 use diptych_store::relations::ProfileValue;
@@ -147,9 +147,9 @@ impl RowColumns {
         ];
         fields.extend(columns.iter().map(|column| {
             let data_type = match column.kind {
-                diptych_event::timeline::ColumnKind::Text => text_type(),
-                diptych_event::timeline::ColumnKind::Integer => DataType::Int64,
-                diptych_event::timeline::ColumnKind::Number => DataType::Float64,
+                ColumnKind::Text => text_type(),
+                ColumnKind::Integer => DataType::Int64,
+                ColumnKind::Number => DataType::Float64,
             };
             Field::new(&column.name, data_type, true)
         }));
@@ -236,6 +236,12 @@ impl RowColumns {
     /// Compiles an expression whose text is wanted.
     pub fn text(&self, compiler: &Compiler, place: &str, sql: &str) -> Result<RowText, EngineError> {
         let expression = self.expression(compiler, place, sql)?;
+        if let Some(idx) = expression.compiled.column().and_then(|column| self.position(column))
+            && self.columns.get(idx).is_some_and(|column| column.kind == ColumnKind::Text)
+            && self.dictionaries[idx].texts.len() > TABLED_TEXTS
+        {
+            return Ok(RowText::Column(idx, self.dictionaries[idx].texts.clone()));
+        }
         let Some((column, values)) = expression.per_text(self)? else { return Ok(RowText::Rows(expression)) };
         let values = cast(&values, &DataType::Utf8).map_err(|error| expression.failed(error))?;
         let mut labels = Labels::default();
@@ -371,9 +377,14 @@ pub enum ConditionPart {
 pub enum RowText {
     /// Of one text column: codes of the labels, and the labels.
     Coded(Coded<u32>, Vec<Option<String>>),
+    /// A text column as it is, with more texts than a table of them for each shard is worth: its position and its texts.
+    Column(usize, Names),
     /// Any other: evaluated on every row.
     Rows(RowExpression),
 }
+
+/// Texts of a column for which a shard has a table of all; with more, those that it has are collected.
+const TABLED_TEXTS: usize = 1 << 16;
 
 /// Distinct texts, where no value is a text of its own.
 #[derive(Default)]
@@ -435,6 +446,10 @@ impl RowText {
                 let values = coded.values.iter().map(|label| of_label[*label as usize]).collect();
                 Ok(Texts { codes: columns.per_row(shard, &coded.column, Cow::Owned(values)), labels: seen_labels })
             }
+            Self::Column(idx, texts) => match shard.columns[*idx].values {
+                Values::Text(codes) => Ok(texts_that_occur(shard, codes, texts)),
+                Values::Integer(_) | Values::Number(_) => unreachable!("a column of texts was found when it was compiled"),
+            },
             Self::Rows(expression) => {
                 let batch = columns.batch(shard, &expression.compiled.columns).map_err(|error| expression.failed(error))?;
                 let values = expression.compiled.evaluate(&batch).map_err(|error| expression.failed(error))?;
@@ -450,6 +465,27 @@ impl RowText {
             }
         }
     }
+}
+
+/// Returns the texts of a column with only those that somebody's row has. O(rows).
+fn texts_that_occur(shard: &Shard, codes: Codes, texts: &Names) -> Texts<'static> {
+    let (mut labels, mut known) = (Vec::new(), HashMap::new());
+    let mut of_rows = vec![NO_CODE; shard.n_rows()];
+    let mut last = None;
+    for row in shard.owned_rows() {
+        let code = codes.get(row);
+        let label = match last {
+            // A row often has the text of the one before.
+            Some((last_code, label)) if last_code == code => label,
+            _ => *known.entry(code).or_insert_with(|| {
+                labels.push((code != NO_CODE).then(|| texts.text(code).to_owned()));
+                labels.len() as u32 - 1
+            }),
+        };
+        last = Some((code, label));
+        of_rows[row] = label;
+    }
+    Texts { codes: PerRow::Rows(of_rows), labels }
 }
 
 /// Tells which labels some row has: only these are groups of the shard. `may_miss` is false where no text is missing.
@@ -592,8 +628,6 @@ pub fn actor_batch(shard: &Shard, zone: Zone) -> RecordBatch {
 
 #[cfg(test)]
 mod tests {
-    use diptych_event::timeline::ColumnKind;
-
     use super::*;
 
     #[test]
@@ -631,6 +665,36 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn texts_are_the_same_with_a_table_of_all_and_collected() {
+        let drawn = "bob: view@0s{plan=free} view@1s{plan=free} view@2s\nana: view@0s{plan=pro} view@1s{plan=free}\ncyd: view@1s";
+        let world = diptych_testkit::World::parse(drawn).unwrap();
+        let column = [ColumnSpec { name: "plan".into(), log_column: "p_plan".into(), kind: ColumnKind::Text }];
+        let dictionary = |n_more: usize| -> Names {
+            let owned = world.shards(1);
+            let Values::Text(codes) = owned[0].shard().columns[0].values else { panic!("plan is a text") };
+            let n_texts = codes.iter().filter(|code| *code != NO_CODE).max().unwrap() as usize + 1;
+            (0..n_texts + n_more).fold(Names::default(), |mut texts, n| {
+                texts.intern(&format!("plan {n}"));
+                texts
+            })
+        };
+        let told = |n_more: usize, sql: &str| -> Vec<Vec<Option<String>>> {
+            let columns = RowColumns::new(world.names(), &[dictionary(n_more)], &column, Zone::UTC);
+            let text = columns.text(&Compiler, "--by", sql).unwrap();
+            assert_eq!(matches!(text, RowText::Column(..)), n_more > 0 && sql == "plan");
+            let of_shard = |shard: Shard| {
+                let texts = text.texts(&columns, &shard).unwrap();
+                assert!(texts.labels.iter().all(|label| shard.owned_rows().any(|row| texts.get(row) == label.as_deref())), "no row has it");
+                shard.owned_rows().map(|row| texts.get(row).map(str::to_owned)).collect()
+            };
+            world.shards(2).iter().chain(&world.shards(1)).map(|owned| of_shard(owned.shard())).collect()
+        };
+        let expected = told(0, "plan");
+        assert_eq!(expected.last().unwrap().iter().flatten().count(), 4);
+        assert_eq!((told(TABLED_TEXTS, "plan"), told(TABLED_TEXTS, "lower(plan)")), (expected.clone(), expected));
     }
 
     #[test]
