@@ -8,6 +8,12 @@ use crate::timeline::{Codes, NO_CODE};
 /// A gap of over this between an actor's rows ends a run.
 pub const REST_US: i64 = 10 * MINUTE_US;
 
+/// A run does not last longer, a little over 71 minutes: then the next one goes on where it ends.
+pub const LASTS_US: i64 = u32::MAX as i64;
+
+/// In place of the rest before a run: there is no run of the same actor before, or the rest is so long or longer.
+pub const LONG_REST_US: u32 = u32::MAX;
+
 /// The rows of a shard by their names, and its runs.
 ///
 /// Useful for: questions about few names; sessions and days, whose ends lie where runs end.
@@ -36,11 +42,14 @@ pub struct Index<'a> {
     pub run_is_first: &'a [u8],
     /// Instant of the first row of each run in microseconds, shape `[runs]`.
     pub run_began_us: &'a [i64],
-    /// Instant of the last row of each run in microseconds, shape `[runs]`.
-    pub run_ended_us: &'a [i64],
+    /// Time from the first to the last row of each run in microseconds, at most [`LASTS_US`]; shape `[runs]`.
+    pub run_lasted_us: &'a [u32],
+    /// Time from the last row of the run before, if it is the same actor's, to the first row of each run in microseconds, at most
+    /// [`LONG_REST_US`]; shape `[runs]`.
+    pub run_rest_us: &'a [u32],
 }
 
-/// Some of one actor's rows, one after the other, with no gap of over [`REST_US`] between them.
+/// Some of one actor's rows, one after the other, with no gap of over [`REST_US`] between them, and not over [`LASTS_US`] in all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Run {
     /// The first row.
@@ -113,6 +122,12 @@ impl<'a> Index<'a> {
         let name = name as usize;
         let bounds = self.name_starts.get(name).zip(self.name_starts.get(name + 1));
         bounds.map_or(0..0, |(start, end)| *start as usize..*end as usize)
+    }
+
+    /// Returns the instant of the last row of a run in microseconds. O(1).
+    #[inline]
+    pub fn run_ended_us(&self, run: usize) -> i64 {
+        self.run_began_us[run] + i64::from(self.run_lasted_us[run])
     }
 
     /// Returns a walk over the runs, actor by actor.
@@ -305,7 +320,7 @@ impl Runs<'_> {
     pub fn peek_before(&self, row: usize) -> Option<Run> {
         let (index, idx) = (&self.index, self.next);
         let first_row = *index.run_rows.get(idx)? as usize;
-        (first_row < row).then(|| Run { first_row, began_us: index.run_began_us[idx], ended_us: index.run_ended_us[idx] })
+        (first_row < row).then(|| Run { first_row, began_us: index.run_began_us[idx], ended_us: index.run_ended_us(idx) })
     }
 
     /// Passes the run that [`Self::peek_before`] returned.
@@ -341,7 +356,9 @@ pub struct OwnedIndex {
     /// As in [`Index`].
     pub run_began_us: Vec<i64>,
     /// As in [`Index`].
-    pub run_ended_us: Vec<i64>,
+    pub run_lasted_us: Vec<u32>,
+    /// As in [`Index`].
+    pub run_rest_us: Vec<u32>,
 }
 
 impl OwnedIndex {
@@ -366,16 +383,20 @@ impl OwnedIndex {
         // The last row of each run.
         let mut last_rows = Vec::new();
         for (start, end) in starts.iter().zip(ends) {
+            let mut began_us = 0;
             for row in *start as usize..*end as usize {
                 let is_first = row == *start as usize;
-                if is_first || time_us[row] - time_us[row - 1] > REST_US {
+                let rest_us = if is_first { i64::MAX } else { time_us[row].saturating_sub(time_us[row - 1]) };
+                if rest_us > REST_US || time_us[row] - began_us > LASTS_US {
+                    began_us = time_us[row];
                     index.run_rows.push(row as u32);
                     index.run_is_first.push(u8::from(is_first));
-                    index.run_began_us.push(time_us[row]);
-                    index.run_ended_us.push(time_us[row]);
+                    index.run_began_us.push(began_us);
+                    index.run_lasted_us.push(0);
+                    index.run_rest_us.push(u32::try_from(rest_us).unwrap_or(LONG_REST_US));
                     last_rows.push(row as u32);
-                } else if let Some((ended_us, last_row)) = index.run_ended_us.last_mut().zip(last_rows.last_mut()) {
-                    (*ended_us, *last_row) = (time_us[row], row as u32);
+                } else if let Some((lasted_us, last_row)) = index.run_lasted_us.last_mut().zip(last_rows.last_mut()) {
+                    (*lasted_us, *last_row) = ((time_us[row] - began_us) as u32, row as u32);
                     next_name[row - 1] = name.get(row);
                 }
             }
@@ -421,7 +442,8 @@ impl OwnedIndex {
             run_rows: &self.run_rows,
             run_is_first: &self.run_is_first,
             run_began_us: &self.run_began_us,
-            run_ended_us: &self.run_ended_us,
+            run_lasted_us: &self.run_lasted_us,
+            run_rest_us: &self.run_rest_us,
         }
     }
 }
@@ -562,6 +584,17 @@ mod tests {
         assert_eq!(of(&mut runs, 0..3), [run(0, 5, REST + 5), run(2, 2 * REST + 6, 2 * REST + 6)]);
         assert_eq!(of(&mut runs, 4..6), [run(4, 7, 8)]);
         assert_eq!(of(&mut owned.index().runs(), 4..6), [run(4, 7, 8)]);
+    }
+
+    #[test]
+    fn a_long_run_is_cut_and_rests_are_told() {
+        let nine_us = 9 * MINUTE_US;
+        let mut time_us: Vec<i64> = (0..10).map(|n| n * nine_us).collect();
+        time_us.extend([time_us[9] + REST + 1, time_us[9] + 5 * LASTS_US, 3]);
+        let owned = OwnedIndex::new(&[0, 12], &[12, 13], &time_us, Codes::Byte(&[0; 13]));
+        assert_eq!((owned.run_rows, owned.run_is_first), (vec![0, 8, 10, 11, 12], vec![1, 0, 0, 0, 1]));
+        assert_eq!(owned.run_lasted_us, [7 * nine_us as u32, nine_us as u32, 0, 0, 0]);
+        assert_eq!(owned.run_rest_us, [LONG_REST_US, nine_us as u32, REST as u32 + 1, LONG_REST_US, LONG_REST_US]);
     }
 
     #[test]

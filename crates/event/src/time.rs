@@ -203,13 +203,14 @@ impl Calendar {
         (self.first_day + day as i32, end_us)
     }
 
-    /// Writes the local days of spans of time that begin and end at some instants, shape `[spans]`. O(spans), without a branch
-    /// that depends on them but where a span is over midnight.
-    pub fn days_of(&self, began_us: &[i64], ended_us: &[i64], days: &mut Vec<Days>) {
+    /// Writes the local days of spans of time that begin at some instants and last so long, shape `[spans]`. O(spans), without a
+    /// branch that depends on them but where a span is over midnight.
+    pub fn days_of(&self, began_us: &[i64], lasted_us: &[u32], days: &mut Vec<Days>) {
         days.clear();
-        days.extend(began_us.iter().zip(ended_us).map(|(began_us, ended_us)| {
+        days.extend(began_us.iter().zip(lasted_us).map(|(began_us, lasted_us)| {
             let (began, end_us) = self.day_after_first(*began_us);
-            let ended = if *ended_us < end_us { began } else { self.day_after_first(*ended_us).0 };
+            let ended_us = began_us.wrapping_add(i64::from(*lasted_us));
+            let ended = if ended_us < end_us { began } else { self.day_after_first(ended_us).0 };
             Days { began, ended }
         }));
     }
@@ -314,8 +315,9 @@ mod tests {
                 assert!(calendar.start_us(day).is_some_and(|start_us| start_us <= *us && local(start_us) == day), "{zone} {us}");
             }
             let ended: Vec<i64> = instants.iter().skip(7).copied().collect();
+            let lasted: Vec<u32> = instants.iter().zip(&ended).map(|(began, ended)| u32::try_from(ended - began).unwrap()).collect();
             let mut days = Vec::new();
-            calendar.days_of(&instants[..ended.len()], &ended, &mut days);
+            calendar.days_of(&instants[..ended.len()], &lasted, &mut days);
             let first = calendar.first_day();
             let expected = instants.iter().zip(&ended).map(|(began, ended)| (local(*began), local(*ended)));
             assert!(days.iter().map(|days| (first + days.began as i32, first + days.ended as i32)).eq(expected), "{zone}");

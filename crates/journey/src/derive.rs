@@ -11,7 +11,7 @@ pub(crate) mod testing;
 use std::ops::Range;
 
 use diptych_event::Shard;
-use diptych_event::index::{Index, REST_US, Runs};
+use diptych_event::index::{Index, LONG_REST_US, REST_US, Runs};
 
 /// Walks the sessions among `rows` of one actor: maximal runs with no gap of over `gap_us` after user activity.
 ///
@@ -199,16 +199,20 @@ impl SessionColumns {
     fn find(&mut self, index: &Index, stretch: &Stretch, gap_us: i64) {
         let Stretch { runs, rows_end, .. } = stretch;
         let run_rows = &index.run_rows[runs.clone()];
-        let (run_began_us, run_ended_us) = (&index.run_began_us[runs.clone()], &index.run_ended_us[runs.clone()]);
         self.n_rows.clear();
         self.n_rows.extend(run_rows.windows(2).map(|rows| rows[1] - rows[0]));
         self.n_rows.extend(run_rows.last().map(|row| *rows_end as u32 - row));
         self.is_actors_first.clear();
         self.is_actors_first.extend_from_slice(&index.run_is_first[runs.clone()]);
         self.is_near.clear();
-        self.is_near.push(0);
-        let gaps_us = run_began_us.iter().skip(1).zip(run_ended_us).map(|(began, ended)| began.wrapping_sub(*ended));
-        self.is_near.extend(gaps_us.map(|us| u8::from(us <= gap_us)));
+        match u32::try_from(gap_us).ok().filter(|gap_us| *gap_us < LONG_REST_US) {
+            Some(gap_us) => self.is_near.extend(index.run_rest_us[runs.clone()].iter().map(|rest_us| u8::from(*rest_us <= gap_us))),
+            None => {
+                let is_near = |run: usize| index.run_began_us[run].wrapping_sub(index.run_ended_us(run - 1)) <= gap_us;
+                self.is_near.push(0);
+                self.is_near.extend(runs.clone().skip(1).map(|run| u8::from(is_near(run))));
+            }
+        }
         self.go_on();
     }
 
@@ -238,11 +242,11 @@ impl SessionColumns {
 
     /// Fills in how long sessions are. O(runs).
     pub fn find_durations(&mut self, index: &Index, stretch: &Stretch) {
-        let (began_us, ended_us) = (&index.run_began_us[stretch.runs.clone()], &index.run_ended_us[stretch.runs.clone()]);
+        let before = stretch.runs.start;
         self.duration_us.clear();
-        self.duration_us.extend(ended_us.iter().zip(began_us).map(|(ended, began)| ended - began));
+        self.duration_us.extend(index.run_lasted_us[stretch.runs.clone()].iter().map(|us| i64::from(*us)));
         for (run, first) in &self.going_on {
-            self.duration_us[*first] = ended_us[*run] - began_us[*first];
+            self.duration_us[*first] = index.run_ended_us(before + run) - index.run_began_us[before + first];
         }
     }
 }
@@ -341,6 +345,16 @@ mod tests {
         check("0s 30m 60m 90m", &[(0, 4)]);
         check("0s 30m1ms", &[(0, 1), (1, 2)]);
         check_gap("0s", "1s 1s 2s", &[(0, 2), (2, 3)]);
+    }
+
+    #[test]
+    fn sessions_longer_than_runs_and_long_gaps_are_told_exactly() {
+        let every_nine_minutes: Vec<String> = (0..30).map(|n| format!("{}m", 9 * n)).collect();
+        check_gap("10m", &every_nine_minutes.join(" "), &[(0, 30)]);
+        check_gap("3h", &(every_nine_minutes.join(" ") + " 440m 621m"), &[(0, 31), (31, 32)]);
+        // The longest rest that is told exactly, and one that is not.
+        check_gap("4294967ms", "0s 4294967ms 8589935ms", &[(0, 2), (2, 3)]);
+        check_gap("4294968ms", "0s 4294967ms 8589935ms", &[(0, 3)]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::StoreError;
 /// 4: the index tells when the rows of each name were, and which runs are somebody's first.
 /// 5: the index tells each actor's first row of a name.
 /// 6: the index tells what rows lead to; whole numbers of several widths, and texts that all rows share left out.
-/// 7: timelines have as many shards as their rows ask for.
+/// 7: timelines have as many shards as their rows ask for; runs tell how long they last, and the rest before.
 pub const FORMAT: u32 = 7;
 
 /// Rows that a shard has when there are neither few nor many: what is known of them stays in the cache of a core.

@@ -172,7 +172,8 @@ struct IndexData {
     run_rows: ScalarBuffer<u32>,
     run_is_first: ScalarBuffer<u8>,
     run_began_us: ScalarBuffer<i64>,
-    run_ended_us: ScalarBuffer<i64>,
+    run_lasted_us: ScalarBuffer<u32>,
+    run_rest_us: ScalarBuffer<u32>,
 }
 
 /// Returns the lists of an index in its file, where names are as wide as said; the last one is its clock.
@@ -188,7 +189,8 @@ fn index_schema(name: DataType) -> SchemaRef {
         ("run_rows", DataType::UInt32),
         ("run_is_first", DataType::UInt8),
         ("run_began_us", DataType::Int64),
-        ("run_ended_us", DataType::Int64),
+        ("run_lasted_us", DataType::UInt32),
+        ("run_rest_us", DataType::UInt32),
         ("clock", DataType::Int64),
     ];
     let field = |(name, item): (&str, DataType)| Field::new_list(name, Field::new_list_field(item, false), false);
@@ -200,7 +202,7 @@ impl IndexData {
         let list = |idx: usize| batch.column(idx).as_list::<i32>().value(0);
         let numbers = |idx: usize| list(idx).as_primitive::<UInt32Type>().values().clone();
         let instants = |idx: usize| list(idx).as_primitive::<Int64Type>().values().clone();
-        let clock = instants(11);
+        let clock = instants(12);
         Self {
             rows_by_name: numbers(0),
             ticks_by_name: numbers(1),
@@ -213,7 +215,8 @@ impl IndexData {
             run_rows: numbers(7),
             run_is_first: list(8).as_primitive::<UInt8Type>().values().clone(),
             run_began_us: instants(9),
-            run_ended_us: instants(10),
+            run_lasted_us: numbers(10),
+            run_rest_us: numbers(11),
         }
     }
 
@@ -236,7 +239,8 @@ impl IndexData {
             numbers(&self.run_rows)?,
             list(Arc::new(UInt8Array::new(self.run_is_first.clone(), None)))?,
             instants(&self.run_began_us)?,
-            instants(&self.run_ended_us)?,
+            numbers(&self.run_lasted_us)?,
+            numbers(&self.run_rest_us)?,
             instants(&vec![self.clock.base_us, i64::from(self.clock.shift)].into())?,
         ];
         RecordBatch::try_new(schema.clone(), columns)
@@ -255,7 +259,8 @@ impl IndexData {
             run_rows: &self.run_rows,
             run_is_first: &self.run_is_first,
             run_began_us: &self.run_began_us,
-            run_ended_us: &self.run_ended_us,
+            run_lasted_us: &self.run_lasted_us,
+            run_rest_us: &self.run_rest_us,
         }
     }
 }
@@ -274,7 +279,8 @@ impl From<OwnedIndex> for IndexData {
             run_rows: owned.run_rows.into(),
             run_is_first: owned.run_is_first.into(),
             run_began_us: owned.run_began_us.into(),
-            run_ended_us: owned.run_ended_us.into(),
+            run_lasted_us: owned.run_lasted_us.into(),
+            run_rest_us: owned.run_rest_us.into(),
         }
     }
 }

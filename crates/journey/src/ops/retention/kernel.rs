@@ -290,7 +290,7 @@ impl<'a> DayGrid<'a> {
     pub fn add(&mut self, index: &Index, stretch: &Stretch) {
         let (calendar, n_k, runs) = (&self.periods.calendar, self.n_k, stretch.runs.clone());
         let Scratch { days, cells } = &mut self.scratch;
-        calendar.days_of(&index.run_began_us[runs.clone()], &index.run_ended_us[runs.clone()], days);
+        calendar.days_of(&index.run_began_us[runs.clone()], &index.run_lasted_us[runs.clone()], days);
         cells.resize(runs.len().max(cells.len()), 0);
         let (mut from, mut last, mut n_cells) = (0, 0, 0);
         for (days, is_first) in days.iter().zip(&index.run_is_first[runs]) {

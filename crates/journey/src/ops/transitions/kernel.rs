@@ -295,9 +295,9 @@ impl<'a> ByName<'a> {
     /// Adds the sessions of some actors, who come after those before; `names` are those of all rows of the shard, and `end_of`
     /// tells where a session leads that ended at an instant. O(runs), without a branch per session.
     pub fn add_sessions<C: Code>(&mut self, stretch: &Stretch, sessions: &SessionColumns, names: &[C], end_of: impl Fn(i64) -> u32) {
-        let (run_rows, ended_us) = (&self.index.run_rows[stretch.runs.clone()], &self.index.run_ended_us[stretch.runs.clone()]);
+        let run_rows = &self.index.run_rows[stretch.runs.clone()];
         self.leads.resize(stretch.runs.start, NOWHERE);
-        self.leads.extend(ended_us.iter().map(|us| pack(end_of(*us), false)));
+        self.leads.extend(stretch.runs.clone().map(|run| pack(end_of(self.index.run_ended_us(run)), false)));
         let leads = &mut self.leads[stretch.runs.start..];
         for run in sessions.going_on() {
             leads[run - 1] = pack(names[run_rows[run] as usize].code(), false);

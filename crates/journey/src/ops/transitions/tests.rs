@@ -22,6 +22,19 @@ fn check(answer: &Answer, expected: &[(&str, u64)]) {
     }
 }
 
+// Runs are cut after 71 minutes, which nobody may notice: with a gap of under ten minutes they are not looked at.
+#[test]
+fn a_session_may_be_longer_than_a_run() {
+    let visit = |person: &str, first_m: i64| -> String {
+        let event = |n: i64| format!("{}@{}m", ["H", "P", "C"][(n % 3) as usize], first_m + 9 * n);
+        format!("{person}: {}\n", (0..30).map(event).collect::<Vec<_>>().join(" "))
+    };
+    let world = World::draw(&(visit("a", 0) + &visit("b", 5) + "c: H@0m P@9m H@300m\n"));
+    let by_runs = world.ask(&Transitions, json!({"gap": "30m"}));
+    check(&by_runs, &[("cases", 4), ("edge:H→P", 21), ("edge:P→C", 20), ("edge:C→H", 18), ("edge:(start)→H", 4)]);
+    assert_eq!(by_runs.cells, world.ask(&Transitions, json!({"gap": "9m30s"})).cells);
+}
+
 // METRICS 5.1, vector: HPC×3, HP×2, HSPC×1, P×1. One more, late person keeps the sessions from being open.
 #[test]
 fn edges_agree_with_the_published_vector() {
