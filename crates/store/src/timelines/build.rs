@@ -52,7 +52,7 @@ pub fn update(workspace: &Workspace, log: &Log, wanted: &Wanted, lock: &WriteLoc
     let old = read_card(workspace).ok().flatten().filter(|card| {
         card.columns == columns
             && card.identity_key == identity_key
-            && n_shards < OUTGROWN * card.n_shards
+            && n_shards < card.n_shards.saturating_mul(OUTGROWN)
             && card.covered.iter().all(|covered| files.iter().any(|file| file.name == *covered))
             && card.is_readable()
     });

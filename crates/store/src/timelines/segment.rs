@@ -618,12 +618,12 @@ pub(super) struct Segment {
 impl Segment {
     pub fn open(folder: &Path, card: &SegmentCard, columns: &[ColumnSpec], n_shards: usize) -> Result<Self, StoreError> {
         let open = |name: &str| MappedFile::open(&folder.join(name), n_shards);
-        let shards = (0..n_shards).map(|_| OnceLock::new()).collect();
         if card.spans.len() != columns.len() {
             return Err(StoreError::damaged(&folder.join(&card.rows), "its card has other columns"));
         }
         let known = Arc::new(Known::new(card, columns));
-        let segment = Self { rows: open(&card.rows)?, actors: open(&card.actors)?, index: open(&card.index)?, known, shards };
+        let (rows, actors, index) = (open(&card.rows)?, open(&card.actors)?, open(&card.index)?);
+        let segment = Self { rows, actors, index, known, shards: (0..n_shards).map(|_| OnceLock::new()).collect() };
         let fields = segment.rows.schema.fields();
         let written: Vec<&ColumnSpec> =
             (0..).zip(columns).filter(|(idx, _)| !segment.known.alike.contains(idx)).map(|(_, column)| column).collect();
