@@ -49,8 +49,7 @@ impl<'a> Reading<'a> {
         mut look: impl FnMut(&R, &str, &View, Range<usize>),
     ) -> Result<(), EngineError> {
         self.each_view(compile, |rules, view| {
-            let shard = &view.shard;
-            (0..shard.n_actors()).for_each(|actor_idx| look(rules, shard.actors.get(actor_idx), view, shard.rows(actor_idx)));
+            view.journeys().for_each(|(actor_idx, rows)| look(rules, view.shard.actors.get(actor_idx), view, rows));
         })
     }
 
